@@ -1,0 +1,68 @@
+/* The interface every recogniser implements, the built-in one and the cloud alike.
+ *
+ * A backend turns one recording into one transcript. It lives on the jobs loop: every function is called on the loop's
+ * thread, returns at once, and reports through the events of the job, on the same thread, never from inside a call to
+ * start() or cancel().
+ *
+ * A job may take minutes or hours, and the daemon may be restarted in the middle. Whatever a backend needs in order to pick
+ * the work up again (a remote task id) it hands over as a checkpoint; the checkpoint is durable before `acknowledge` is
+ * called, and is given back to start() after a restart. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/base/error.h"
+
+struct loop;
+struct transcript;
+
+/* The life of a recording, as far as a backend takes part in it. */
+enum backend_stage {
+    STAGE_PREPARING,   /* probing and converting */
+    STAGE_PUBLISHING,  /* sending the audio to where the service can read it */
+    STAGE_SUBMITTED,   /* the service has it and has not begun */
+    STAGE_RECOGNISING,
+};
+
+struct backend_job; /* one running job; made by start(), gone after finished(), failed() or cancel() */
+
+struct backend_events {
+    /* done and total in the stage's own unit (milliseconds of audio, bytes); total 0 when unknown. */
+    void (*progress)(void *context, enum backend_stage stage, int64_t done, int64_t total);
+    /* The work can be picked up from `state` (NUL-terminated, copied). When it is durable, acknowledge(argument) is called. */
+    void (*checkpoint)(void *context, const char *state, void (*acknowledge)(void *argument), void *argument);
+    /* The transcript (the callee frees it) and the provider's bytes (not owned, may be NULL). The job is gone afterwards. */
+    void (*finished)(void *context, struct transcript *transcript, const void *raw, size_t raw_length);
+    /* The job is gone afterwards. */
+    void (*failed)(void *context, const struct error *error);
+};
+
+/* What to transcribe. The strings must stay valid for the call to start() only. */
+struct backend_request {
+    int fd;                 /* the recording, open for reading at offset 0; owned by the backend from here on, also on failure */
+    const char *name;       /* its name, for servers and messages: any bytes */
+    const char *work_dir;   /* a directory for this job's temporary files; removed by the caller afterwards */
+    const char *settings;   /* the frozen settings: canonical JSON, as backend->freeze() made it */
+    const char *checkpoint; /* NULL, or the last acknowledged checkpoint of an earlier run */
+};
+
+struct backend {
+    const char *name; /* "local" */
+    const struct backend_operations *operations;
+};
+
+struct backend_operations {
+    /* The settings that decide what comes out (engine, model and its version, language …) as canonical JSON, malloc'ed:
+     * content digest + this text make the key of a job and of its result. NULL and *err when no job could be run. */
+    char *(*freeze)(struct backend *backend, struct error *err);
+    /* NULL and *err when the job cannot even begin. */
+    struct backend_job *(*start)(struct backend *backend, const struct backend_request *request,
+                                 const struct backend_events *events, void *context, struct error *err);
+    /* Stops the work; no event comes after this call. Remote work is cancelled where the service can. */
+    void (*cancel)(struct backend_job *job);
+    /* One line for people: "Vosk, model en-us-small" or why it cannot run. */
+    int (*describe)(struct backend *backend, char *line, size_t size);
+    void (*free)(struct backend *backend);
+};
