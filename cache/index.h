@@ -1,0 +1,111 @@
+/* The job index: what survives a restart (SQLite, WAL, state/index.db).
+ *
+ * It is read once, at start, and written by one thread. The writing functions copy their arguments, never
+ * block and never fail: the writer thread puts all that has queued up into one transaction, and while the
+ * disk is full or the file locked it keeps trying, in order (index_trouble() says so). Names and paths are
+ * bytes, not text.
+ *
+ * Everything but settings, names chosen, hidden views and history can be rebuilt from the store, so an index
+ * that is corrupt is moved aside and a new one begun. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/base/error.h"
+#include "cache/digest.h"
+
+struct index;
+
+/* A directory below the inbox that holds recordings. */
+struct index_directory {
+    int64_t id;       /* chosen by the caller, > 0 */
+    const char *path; /* relative to the inbox, "" for the inbox itself; bytes, NUL-terminated */
+    uint64_t dev, ino;
+};
+
+/* One file, whatever its names. */
+struct index_recording {
+    uint64_t dev, ino;
+    int64_t birth_ns;                 /* statx birth time; 0 when the filesystem has none */
+    int64_t size, mtime_ns, ctime_ns; /* when it was digested */
+    bool digested;                    /* digest and job are valid */
+    struct digest digest;
+    struct digest job; /* key of its job */
+};
+
+/* One name of a recording. */
+struct index_link {
+    int64_t directory;
+    const char *name;
+    uint64_t dev, ino;
+    const char *base; /* the stem its views are named by: "talk", or "talk.mp3" where "talk" was taken */
+    uint32_t hidden;  /* whiteouts: bit n = the view of format n was deleted … */
+    bool hidden_digested;
+    struct digest hidden_for; /* … of the content with this digest; valid if hidden_digested */
+};
+
+/* Values are stored: never renumber. */
+enum job_state {
+    JOB_QUEUED = 1,
+    JOB_RUNNING = 2, /* found at start: it was interrupted */
+    JOB_DONE = 3,
+    JOB_FAILED = 4,
+};
+
+struct index_job {
+    struct digest key;
+    struct digest digest;
+    const char *settings; /* frozen settings */
+    const char *backend;
+    enum job_state state;
+    int attempts;
+    int64_t not_before_ms;                       /* wall clock, 0: at once */
+    struct error error;                          /* class ERROR_NONE when there is none */
+    const char *checkpoint;                      /* or NULL */
+    int64_t duration_ms;                         /* of the audio; 0 when not known yet */
+    int64_t created_ms, started_ms, finished_ms; /* wall clock; 0 when it has not happened */
+};
+
+/* Opens or creates. An older schema is migrated; a corrupt file is moved aside to index.db.corrupt-TIME (path
+ * in *moved, if moved is not NULL and there was one; the caller frees it) and a new one is begun. A file of a
+ * newer version is refused with code "index.newer". */
+int index_open(const char *path, struct index **out, char **moved, struct error *err);
+/* Writes all that is queued (gives up after about `wait_ms` of failing), then closes. Returns 0, or -EAGAIN
+ * if something was not written; calls that waited for it to be durable are not made. NULL is fine. */
+int index_close(struct index *ix, int wait_ms);
+
+/* Read everything, before the first write. The callback's pointers are valid during the call; non-zero stops
+ * and is returned. It may queue writes, but not read. Otherwise 0 or negative errno: after -EUCLEAN (damage
+ * that opening did not see) close the index and open it again, and a new one is begun. */
+int index_load_directories(struct index *ix, int (*fn)(void *arg, const struct index_directory *d),
+                           void *arg);
+int index_load_recordings(struct index *ix, int (*fn)(void *arg, const struct index_recording *r), void *arg);
+int index_load_links(struct index *ix, int (*fn)(void *arg, const struct index_link *l), void *arg);
+int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_job *j), void *arg);
+
+/* Queue a write: insert or replace. */
+void index_put_directory(struct index *ix, const struct index_directory *d);
+void index_put_recording(struct index *ix, const struct index_recording *r);
+void index_put_link(struct index *ix, const struct index_link *l);
+void index_put_job(struct index *ix, const struct index_job *j);
+/* Queue a removal; what is not there is fine. */
+void index_drop_directory(struct index *ix, int64_t id); /* with its links */
+void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino);
+void index_drop_link(struct index *ix, int64_t directory, const char *name);
+void index_drop_job(struct index *ix, const struct digest *key);
+/* Queue: the directory `from` and all below it are now at `to`. Neither is the inbox itself. */
+void index_move_directories(struct index *ix, const char *from, const char *to);
+/* Queue a line of history: event such as "done", "failed", "retried". */
+void index_history(struct index *ix, const struct digest *job, const char *event, const char *detail);
+
+/* fn(arg) runs on the writer thread once everything queued before this call is durable. */
+void index_when_durable(struct index *ix, void (*fn)(void *arg), void *arg);
+/* True while writes fail; then *err (may be NULL) says why: "index.full", "index.locked", "index.write";
+ * "index.corrupt" lasts until the next start, which begins a new index; and so does "index.refused": one
+ * change could not be written at all and was left out. Any thread. */
+bool index_trouble(struct index *ix, struct error *err);
+/* Median seconds of processing per second of audio over the last finished jobs of this backend, or 0 when
+ * there is no history. Reads only; any thread; used for "expected end". */
+double index_speed(struct index *ix, const char *backend);

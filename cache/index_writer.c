@@ -1,0 +1,502 @@
+/* The writer thread: everything that has queued up goes into one transaction, again and again until it is in.
+ *
+ * The lock is held to take the queue, and to put it back when the transaction failed. New changes meanwhile
+ * go to a new queue, behind it. */
+#include "cache/index.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "cache/index_internal.h"
+
+enum {
+    FIRST_DELAY_MS = 200,
+    LAST_DELAY_MS = 5000,
+    HISTORY_MAX = 100000,
+    /* Lines between two looks at how long the history is. */
+    HISTORY_INTERVAL = 1000,
+};
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t wall_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- statements ---- */
+
+static const char *const sql[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_PUT_DIRECTORY] = "REPLACE INTO directories (id, path, dev, ino) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_DROP_DIRECTORY] = "DELETE FROM directories WHERE id = ?1",
+    [STATEMENT_DROP_DIRECTORY_LINKS] = "DELETE FROM links WHERE directory = ?1",
+    [STATEMENT_PUT_RECORDING] = "REPLACE INTO recordings"
+                                " (dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job)"
+                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [STATEMENT_DROP_RECORDING] = "DELETE FROM recordings WHERE dev = ?1 AND ino = ?2",
+    [STATEMENT_PUT_LINK] = "REPLACE INTO links (directory, name, dev, ino, base, hidden, hidden_for)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_DROP_LINK] = "DELETE FROM links WHERE directory = ?1 AND name = ?2",
+    [STATEMENT_PUT_JOB] = "REPLACE INTO jobs (key, digest, settings, backend, state, attempts, not_before_ms,"
+                          " error_class, error_sys, error_code, error_detail, checkpoint, duration_ms,"
+                          " created_ms, started_ms, finished_ms)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    [STATEMENT_DROP_JOB] = "DELETE FROM jobs WHERE key = ?1",
+    /* ?1 from, ?2 to, ?3 the length of from and 1. '0' is the byte after '/': what is below, and nothing
+       else. */
+    [STATEMENT_MOVE_DIRECTORIES] = "UPDATE directories SET path = CAST(?2 || substr(path, ?3) AS BLOB)"
+                                   " WHERE path = ?1 OR (path > CAST(?1 || '/' AS BLOB)"
+                                   " AND path < CAST(?1 || '0' AS BLOB))",
+    [STATEMENT_HISTORY] = "INSERT INTO history (at_ms, job, event, detail) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_TRIM_HISTORY] = "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?1",
+};
+
+int index_prepare_writer(struct index *ix)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        int rc =
+            sqlite3_prepare_v3(ix->writer, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &ix->statements[i], NULL);
+        if (rc)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+void index_finalize_writer(struct index *ix)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(ix->statements[i]);
+        ix->statements[i] = NULL;
+    }
+}
+
+static int run(struct index *ix, enum statement which)
+{
+    sqlite3_stmt *stmt = ix->statements[which];
+    int rc = sqlite3_step(stmt);
+    sqlite3_reset(stmt);
+    sqlite3_clear_bindings(stmt);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* A failed bind leaves NULL, which the table refuses. What is bound lives until run() has returned. */
+static void bind_bytes(sqlite3_stmt *stmt, int at, const char *bytes)
+{
+    sqlite3_bind_blob64(stmt, at, bytes, strlen(bytes), SQLITE_STATIC);
+}
+
+static void bind_text(sqlite3_stmt *stmt, int at, const char *text)
+{
+    if (text)
+        sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(stmt, at);
+}
+
+static void bind_u64(sqlite3_stmt *stmt, int at, uint64_t value)
+{
+    sqlite3_bind_int64(stmt, at, (sqlite3_int64)value);
+}
+
+static void bind_digest(sqlite3_stmt *stmt, int at, const struct digest *d)
+{
+    if (d)
+        sqlite3_bind_blob(stmt, at, d->bytes, sizeof d->bytes, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(stmt, at);
+}
+
+/* ---- changes ---- */
+
+static int put_directory(struct index *ix, const struct index_directory *d)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_DIRECTORY];
+    sqlite3_bind_int64(stmt, 1, d->id);
+    bind_bytes(stmt, 2, d->path);
+    bind_u64(stmt, 3, d->dev);
+    bind_u64(stmt, 4, d->ino);
+    return run(ix, STATEMENT_PUT_DIRECTORY);
+}
+
+static int drop_directory(struct index *ix, int64_t id)
+{
+    sqlite3_bind_int64(ix->statements[STATEMENT_DROP_DIRECTORY_LINKS], 1, id);
+    sqlite3_bind_int64(ix->statements[STATEMENT_DROP_DIRECTORY], 1, id);
+    int rc = run(ix, STATEMENT_DROP_DIRECTORY_LINKS);
+    int second = run(ix, STATEMENT_DROP_DIRECTORY);
+    return rc ? rc : second;
+}
+
+static int put_recording(struct index *ix, const struct index_recording *r)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_RECORDING];
+    bind_u64(stmt, 1, r->dev);
+    bind_u64(stmt, 2, r->ino);
+    sqlite3_bind_int64(stmt, 3, r->birth_ns);
+    sqlite3_bind_int64(stmt, 4, r->size);
+    sqlite3_bind_int64(stmt, 5, r->mtime_ns);
+    sqlite3_bind_int64(stmt, 6, r->ctime_ns);
+    bind_digest(stmt, 7, r->digested ? &r->digest : NULL);
+    bind_digest(stmt, 8, r->digested ? &r->job : NULL);
+    return run(ix, STATEMENT_PUT_RECORDING);
+}
+
+static int drop_recording(struct index *ix, uint64_t dev, uint64_t ino)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_DROP_RECORDING];
+    bind_u64(stmt, 1, dev);
+    bind_u64(stmt, 2, ino);
+    return run(ix, STATEMENT_DROP_RECORDING);
+}
+
+static int put_link(struct index *ix, const struct index_link *l)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_LINK];
+    sqlite3_bind_int64(stmt, 1, l->directory);
+    bind_bytes(stmt, 2, l->name);
+    bind_u64(stmt, 3, l->dev);
+    bind_u64(stmt, 4, l->ino);
+    bind_bytes(stmt, 5, l->base);
+    sqlite3_bind_int64(stmt, 6, l->hidden);
+    bind_digest(stmt, 7, l->hidden_digested ? &l->hidden_for : NULL);
+    return run(ix, STATEMENT_PUT_LINK);
+}
+
+static int drop_link(struct index *ix, int64_t directory, const char *name)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_DROP_LINK];
+    sqlite3_bind_int64(stmt, 1, directory);
+    bind_bytes(stmt, 2, name);
+    return run(ix, STATEMENT_DROP_LINK);
+}
+
+static int put_job(struct index *ix, const struct index_job *j)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_JOB];
+    bind_digest(stmt, 1, &j->key);
+    bind_digest(stmt, 2, &j->digest);
+    bind_text(stmt, 3, j->settings);
+    bind_text(stmt, 4, j->backend);
+    sqlite3_bind_int(stmt, 5, (int)j->state);
+    sqlite3_bind_int(stmt, 6, j->attempts);
+    sqlite3_bind_int64(stmt, 7, j->not_before_ms);
+    bind_text(stmt, 8, index_error_class_name(j->error.class));
+    sqlite3_bind_int(stmt, 9, j->error.sys);
+    bind_text(stmt, 10, j->error.code);
+    bind_text(stmt, 11, j->error.detail);
+    bind_text(stmt, 12, j->checkpoint);
+    sqlite3_bind_int64(stmt, 13, j->duration_ms);
+    sqlite3_bind_int64(stmt, 14, j->created_ms);
+    sqlite3_bind_int64(stmt, 15, j->started_ms);
+    sqlite3_bind_int64(stmt, 16, j->finished_ms);
+    return run(ix, STATEMENT_PUT_JOB);
+}
+
+static int drop_job(struct index *ix, const struct digest *key)
+{
+    bind_digest(ix->statements[STATEMENT_DROP_JOB], 1, key);
+    return run(ix, STATEMENT_DROP_JOB);
+}
+
+static int move_directories(struct index *ix, const char *from, const char *to)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_MOVE_DIRECTORIES];
+    bind_bytes(stmt, 1, from);
+    bind_bytes(stmt, 2, to);
+    sqlite3_bind_int64(stmt, 3, (sqlite3_int64)strlen(from) + 1);
+    return run(ix, STATEMENT_MOVE_DIRECTORIES);
+}
+
+static int add_history(struct index *ix, const struct op *op)
+{
+    if (ix->history_lines++ % HISTORY_INTERVAL == 0) {
+        sqlite3_bind_int(ix->statements[STATEMENT_TRIM_HISTORY], 1, HISTORY_MAX);
+        int rc = run(ix, STATEMENT_TRIM_HISTORY);
+        if (rc)
+            return rc;
+    }
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_HISTORY];
+    sqlite3_bind_int64(stmt, 1, op->history.at_ms);
+    bind_digest(stmt, 2, &op->history.job);
+    bind_text(stmt, 3, op->history.event);
+    bind_text(stmt, 4, op->history.detail);
+    return run(ix, STATEMENT_HISTORY);
+}
+
+static int apply(struct index *ix, const struct op *op)
+{
+    switch (op->kind) {
+    case OP_PUT_DIRECTORY:
+        return put_directory(ix, &op->directory);
+    case OP_DROP_DIRECTORY:
+        return drop_directory(ix, op->directory.id);
+    case OP_PUT_RECORDING:
+        return put_recording(ix, &op->recording);
+    case OP_DROP_RECORDING:
+        return drop_recording(ix, op->recording.dev, op->recording.ino);
+    case OP_PUT_LINK:
+        return put_link(ix, &op->link);
+    case OP_DROP_LINK:
+        return drop_link(ix, op->link.directory, op->link.name);
+    case OP_PUT_JOB:
+        return put_job(ix, op->job.row);
+    case OP_DROP_JOB:
+        return drop_job(ix, &op->job.key);
+    case OP_MOVE_DIRECTORIES:
+        return move_directories(ix, op->move.from, op->move.to);
+    case OP_HISTORY:
+        return add_history(ix, op);
+    case OP_DURABLE:
+        break;
+    }
+    return SQLITE_OK;
+}
+
+/* ---- transactions ---- */
+
+/* True when the change itself is refused: it would be refused every time, so it must not hold up the others.
+ */
+static bool is_refusal(int sqlite_code)
+{
+    switch (sqlite_code & 0xff) {
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE:
+    case SQLITE_MISUSE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void describe_trouble(struct index *ix, int sqlite_code, struct error *err)
+{
+    int error = index_errno(ix->writer, sqlite_code);
+    enum error_class class = ERROR_TRANSIENT;
+    const char *code = "index.write";
+    if (index_is_damage(sqlite_code)) {
+        class = ERROR_PERSON;
+        code = "index.corrupt";
+    } else if (error == ENOSPC || error == EDQUOT) {
+        code = "index.full";
+    } else if (error == EBUSY) {
+        code = "index.locked";
+    }
+    error_set(err, class, error, code, "the job index cannot be written: %s", sqlite3_errmsg(ix->writer));
+}
+
+static bool changes_something(const struct op_queue *batch)
+{
+    for (const struct op *op = batch->first; op; op = op->next)
+        if (op->kind != OP_DURABLE)
+            return true;
+    return false;
+}
+
+/* Writes the whole batch or nothing of it: an SQLite result code, and *trouble. A refused change is left out,
+ * and *refused says so. */
+static int write_batch(struct index *ix, const struct op_queue *batch, struct error *trouble,
+                       struct error *refused)
+{
+    if (!changes_something(batch))
+        return SQLITE_OK;
+    int rc = run(ix, STATEMENT_BEGIN);
+    for (const struct op *op = batch->first; op && !rc; op = op->next) {
+        rc = apply(ix, op);
+        if (is_refusal(rc) && !sqlite3_get_autocommit(ix->writer)) {
+            error_set(refused, ERROR_PERMANENT, EINVAL, "index.refused",
+                      "a change to the job index was left out: %s", sqlite3_errmsg(ix->writer));
+            rc = SQLITE_OK;
+        }
+    }
+    if (!rc)
+        rc = run(ix, STATEMENT_COMMIT);
+    if (rc) {
+        describe_trouble(ix, rc, trouble);
+        if (!sqlite3_get_autocommit(ix->writer))
+            run(ix, STATEMENT_ROLLBACK);
+        if (index_is_damage(rc))
+            index_mark_damaged(ix->path);
+    }
+    return rc;
+}
+
+static void say_durable(const struct op_queue *batch)
+{
+    for (const struct op *op = batch->first; op; op = op->next)
+        if (op->kind == OP_DURABLE)
+            op->durable.fn(op->durable.arg);
+}
+
+/* ---- the thread ---- */
+
+/* Waits until `until_ms`, or until closing begins. The lock is held. */
+static void back_off(struct index *ix, int64_t until_ms)
+{
+    bool was_closing = ix->closing;
+    if (was_closing && ix->deadline_ms < until_ms)
+        until_ms = ix->deadline_ms;
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    while (ix->closing == was_closing && monotonic_ms() < until_ms)
+        pthread_cond_timedwait(&ix->wake, &ix->lock, &until);
+}
+
+static void *writer_thread(void *arg)
+{
+    struct index *ix = arg;
+    int64_t delay_ms = FIRST_DELAY_MS;
+    pthread_mutex_lock(&ix->lock);
+    for (;;) {
+        while (!ix->queue.count && !ix->closing)
+            pthread_cond_wait(&ix->wake, &ix->lock);
+        if (!ix->queue.count)
+            break;
+        struct op_queue batch = ix->queue;
+        ix->queue = (struct op_queue){0};
+        struct error trouble = {0}, refused = {0};
+        pthread_mutex_unlock(&ix->lock);
+        int rc = write_batch(ix, &batch, &trouble, &refused);
+        pthread_mutex_lock(&ix->lock);
+
+        ix->trouble = trouble;
+        if (refused.class)
+            ix->refused = refused;
+        if (!rc) {
+            delay_ms = FIRST_DELAY_MS;
+            pthread_mutex_unlock(&ix->lock);
+            say_durable(&batch);
+            op_queue_clear(&batch);
+            pthread_mutex_lock(&ix->lock);
+            continue;
+        }
+        op_queue_put_back(&ix->queue, &batch);
+        if (ix->closing && monotonic_ms() >= ix->deadline_ms)
+            break;
+        back_off(ix, monotonic_ms() + delay_ms);
+        delay_ms = delay_ms * 2 > LAST_DELAY_MS ? LAST_DELAY_MS : delay_ms * 2;
+        if (ix->closing)
+            delay_ms = FIRST_DELAY_MS;
+    }
+    pthread_mutex_unlock(&ix->lock);
+    return NULL;
+}
+
+int index_start_writer(struct index *ix)
+{
+    /* Signals are for the threads that expect them. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&ix->thread, NULL, writer_thread, ix);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!rc)
+        pthread_setname_np(ix->thread, "index");
+    return -rc;
+}
+
+void index_stop_writer(struct index *ix, int wait_ms)
+{
+    pthread_mutex_lock(&ix->lock);
+    ix->closing = true;
+    ix->deadline_ms = monotonic_ms() + wait_ms;
+    pthread_cond_signal(&ix->wake);
+    pthread_mutex_unlock(&ix->lock);
+    pthread_join(ix->thread, NULL);
+}
+
+/* ---- queueing ---- */
+
+static void enqueue(struct index *ix, struct op *op)
+{
+    pthread_mutex_lock(&ix->lock);
+    if (op) {
+        op_queue_add(&ix->queue, op);
+        if (ix->queue.count == 1)
+            pthread_cond_signal(&ix->wake);
+    } else {
+        error_set(&ix->refused, ERROR_TRANSIENT, ENOMEM, "index.refused",
+                  "a change to the job index was left out: out of memory");
+    }
+    pthread_mutex_unlock(&ix->lock);
+}
+
+void index_put_directory(struct index *ix, const struct index_directory *d)
+{
+    enqueue(ix, op_put_directory(d));
+}
+
+void index_put_recording(struct index *ix, const struct index_recording *r)
+{
+    enqueue(ix, op_put_recording(r));
+}
+
+void index_put_link(struct index *ix, const struct index_link *l)
+{
+    enqueue(ix, op_put_link(l));
+}
+
+void index_put_job(struct index *ix, const struct index_job *j)
+{
+    enqueue(ix, op_put_job(j));
+}
+
+void index_drop_directory(struct index *ix, int64_t id)
+{
+    enqueue(ix, op_drop_directory(id));
+}
+
+void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino)
+{
+    enqueue(ix, op_drop_recording(dev, ino));
+}
+
+void index_drop_link(struct index *ix, int64_t directory, const char *name)
+{
+    enqueue(ix, op_drop_link(directory, name));
+}
+
+void index_drop_job(struct index *ix, const struct digest *key)
+{
+    enqueue(ix, op_drop_job(key));
+}
+
+void index_move_directories(struct index *ix, const char *from, const char *to)
+{
+    enqueue(ix, op_move_directories(from, to));
+}
+
+void index_history(struct index *ix, const struct digest *job, const char *event, const char *detail)
+{
+    enqueue(ix, op_history(job, wall_clock_ms(), event, detail));
+}
+
+void index_when_durable(struct index *ix, void (*fn)(void *arg), void *arg)
+{
+    enqueue(ix, op_durable(fn, arg));
+}
+
+bool index_trouble(struct index *ix, struct error *err)
+{
+    pthread_mutex_lock(&ix->lock);
+    const struct error *now = ix->trouble.class ? &ix->trouble : &ix->refused;
+    bool trouble = now->class != ERROR_NONE;
+    if (trouble && err)
+        *err = *now;
+    pthread_mutex_unlock(&ix->lock);
+    return trouble;
+}

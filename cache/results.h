@@ -1,0 +1,33 @@
+/* The result cache: one immutable directory per job key, results/ab/abcd…/, written aside, synced, then
+ * renamed. Any thread. Functions return 0 (or a descriptor) or a negative errno. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cache/digest.h"
+
+struct results;
+struct result_writer;
+
+/* `path` is created if it is missing. What a crash left half written is removed. */
+int results_open(const char *path, struct results **out);
+void results_close(struct results *r);
+
+int results_begin(struct results *r, const struct digest *key, struct result_writer **out);
+/* name is one path component such as "view.srt". After a failure (-ENOSPC, -EDQUOT …) what was written is
+ * already removed, and result_commit() fails the same way. */
+int result_add(struct result_writer *w, const char *name, const void *data, size_t len);
+/* Durable when it returns 0. If another writer was first its result stays, and this one is dropped: 0 too.
+ * Frees w in any case. */
+int result_commit(struct result_writer *w);
+void result_abort(struct result_writer *w); /* NULL is fine */
+
+/* A read-only, close-on-exec descriptor of one file of a result; -ENOENT when there is none. */
+int results_file(struct results *r, const struct digest *key, const char *name);
+/* Size and time of one file of a result; -ENOENT when there is none. */
+int results_stat(struct results *r, const struct digest *key, const char *name, off_t *size,
+                 struct timespec *mtime);
+/* Removes a result that turned out to be damaged; what is not there is fine. Descriptors of it stay readable.
+ */
+int results_drop(struct results *r, const struct digest *key);
