@@ -1,0 +1,44 @@
+/* A transcript as a stream of tokens: the smallest pieces of text that stay together, each with its time.
+ * Paragraphs and subtitles are made of them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/base/buffer.h"
+
+struct language;
+struct transcript;
+
+struct token {
+    size_t at, len;  /* in the text of the tokens */
+    size_t full_len; /* the same with the punctuation that a Chinese subtitle drops */
+    int columns, characters;
+    int64_t begin_ms, end_ms; /* ordered within a sentence, never overlapping there */
+    int channel, speaker;
+    int score;  /* of a break after it: see language_break_score() */
+    bool space; /* a space comes before it, unless it begins a line */
+    bool glued; /* no line and no subtitle ends after it */
+    bool tied;  /* no subtitle ends after it */
+    bool sentence_end;
+};
+
+struct tokens {
+    struct token *items;
+    size_t count, capacity;
+    struct buffer text;
+};
+
+/* No token lasts longer than this: half a second less than a subtitle may stay (7 s, Netflix timed text
+ * guide), so that there is room to close the gap to the next one. */
+#define TOKEN_LONGEST_MS 6500
+
+/* Fills *out (zeroed). With `subtitle`, tokens are at most as wide as a line, characters with a meaning in
+ * subtitle files are replaced, and punctuation is dropped where the language does so. 0 or -ENOMEM; clear it
+ * in any case. */
+int tokens_of(const struct transcript *t, const struct language *language, bool subtitle, struct tokens *out);
+void tokens_clear(struct tokens *tokens);
+
+/* Appends the tokens as one line of text. */
+void tokens_put(const struct token *items, size_t count, const char *text, struct buffer *out);
