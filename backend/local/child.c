@@ -1,0 +1,258 @@
+/* Starting and reaping worker processes: posix_spawn and pidfds. */
+#include "backend/local/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/base/cleanup.h"
+#include "backend/base/error.h"
+#include "backend/base/loop.h"
+#include "backend/worker/wire.h"
+
+/* Waited for killed children at the very end; longer only for one stuck in the kernel, which init will reap.
+ */
+enum { FAREWELL_MS = 1000 };
+
+struct child {
+    struct child_list *list;
+    struct child *next, **link;
+    pid_t pid;
+    int pidfd;
+    struct loop_watch *watch;
+    void (*exited)(void *arg, struct child_exit how); /* NULL: abandoned */
+    void *arg;
+};
+
+struct child_list {
+    struct loop *loop;
+    struct child *first;
+};
+
+struct child_list *child_list_new(struct loop *loop)
+{
+    struct child_list *list = calloc(1, sizeof *list);
+    if (list)
+        list->loop = loop;
+    return list;
+}
+
+static void child_free(struct child *child)
+{
+    loop_unwatch(child->watch);
+    close(child->pidfd);
+    *child->link = child->next;
+    if (child->next)
+        child->next->link = child->link;
+    free(child);
+}
+
+void child_list_free(struct child_list *list)
+{
+    if (!list)
+        return;
+    for (struct child *child = list->first; child; child = child->next)
+        child_kill(child);
+    int64_t deadline = loop_now_ms() + FAREWELL_MS;
+    while (list->first) {
+        struct child *child = list->first;
+        int64_t left = deadline - loop_now_ms();
+        struct pollfd ready = {.fd = child->pidfd, .events = POLLIN};
+        if (poll(&ready, 1, left > 0 ? (int)left : 0) < 0 && errno == EINTR)
+            continue;
+        waitid(P_PIDFD, (id_t)child->pidfd, &(siginfo_t){0}, WEXITED | WNOHANG);
+        child_free(child);
+    }
+    free(list);
+}
+
+static void on_exit_of_child(void *arg, uint32_t events)
+{
+    struct child *child = arg;
+    (void)events;
+    siginfo_t info = {0};
+    if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+        return; /* not yet */
+    bool killed = info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+    struct child_exit how = {.code = killed ? -1 : info.si_status, .signal = killed ? info.si_status : 0};
+    void (*exited)(void *, struct child_exit) = child->exited;
+    void *to = child->arg;
+    child_free(child);
+    if (exited)
+        exited(to, how);
+}
+
+/* A pipe whose writing end is numbered so high that it cannot stand in the way of the child's own numbers. */
+static int high_pipe(int *reader, int *writer)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return -errno;
+    *reader = ends[0];
+    *writer = fcntl(ends[1], F_DUPFD_CLOEXEC, WIRE_OUTPUT_FD + 1);
+    int rc = *writer < 0 ? -errno : 0;
+    close(ends[1]);
+    if (!rc && fcntl(*reader, F_SETFL, O_NONBLOCK) < 0)
+        rc = -errno;
+    return rc;
+}
+
+/* The daemon's signal mask and its ignored signals are not the worker's business; and a session of its own
+ * keeps a terminal's Ctrl-C, meant for the daemon, from looking like a crash of the worker. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    static const int reset[] = {SIGPIPE, SIGTERM, SIGINT,  SIGHUP, SIGQUIT,
+                                SIGCHLD, SIGUSR1, SIGUSR2, SIGALRM};
+    for (size_t i = 0; i < sizeof reset / sizeof *reset; i++)
+        sigaddset(&usual, reset[i]);
+    int rc = posix_spawnattr_setsigmask(attributes, &none);
+    if (!rc)
+        rc = posix_spawnattr_setsigdefault(attributes, &usual);
+    if (!rc)
+        rc = posix_spawnattr_setflags(attributes,
+                                      POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    return rc;
+}
+
+/* The numbers of the child's descriptors; everything else of the daemon closes itself on exec. */
+static int set_descriptors(posix_spawn_file_actions_t *actions, int recording, int output, int messages)
+{
+    int rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (!rc)
+        rc = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(actions, messages, STDERR_FILENO);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(actions, recording, WIRE_RECORDING_FD);
+    if (!rc)
+        rc = posix_spawn_file_actions_adddup2(actions, output, WIRE_OUTPUT_FD);
+    return rc;
+}
+
+/* The environment may hold keys and never goes along; only what steers a sanitizer does, in a build with one.
+ */
+static void choose_environment(char *out[], size_t room)
+{
+    static char locale[] = "LC_ALL=C";
+    static const char *const names[] = {"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS="};
+    size_t n = 0;
+    out[n++] = locale;
+    for (char **e = environ; *e; e++)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (n + 1 < room && !strncmp(*e, names[i], strlen(names[i])))
+                out[n++] = *e;
+    out[n] = NULL;
+}
+
+/* 0 or a positive errno. */
+static int spawn(char *const argv[], int recording, int output, int messages, pid_t *pid)
+{
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawnattr_init(&attributes);
+    if (rc)
+        return rc;
+    rc = posix_spawn_file_actions_init(&actions);
+    if (rc) {
+        posix_spawnattr_destroy(&attributes);
+        return rc;
+    }
+    rc = set_attributes(&attributes);
+    if (!rc)
+        rc = set_descriptors(&actions, recording, output, messages);
+    char *environment[5];
+    choose_environment(environment, sizeof environment / sizeof *environment);
+    if (!rc)
+        rc = posix_spawn(pid, argv[0], &actions, &attributes, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return rc;
+}
+
+static struct child *adopt(struct child_list *list, pid_t pid)
+{
+    struct child *child = calloc(1, sizeof *child);
+    if (!child)
+        return NULL;
+    child->pid = pid;
+    child->pidfd = pidfd_open(pid, 0);
+    if (child->pidfd >= 0)
+        child->watch = loop_watch(list->loop, child->pidfd, EPOLLIN, on_exit_of_child, child);
+    if (!child->watch) {
+        if (child->pidfd >= 0)
+            close(child->pidfd);
+        free(child);
+        return NULL;
+    }
+    child->list = list;
+    child->next = list->first;
+    child->link = &list->first;
+    if (child->next)
+        child->next->link = &child->next;
+    list->first = child;
+    return child;
+}
+
+struct child *child_start(struct child_list *list, char *const argv[], int recording, int *output,
+                          int *messages, void (*exited)(void *arg, struct child_exit how), void *arg,
+                          struct error *err)
+{
+    cleanup_close int output_reader = -1, output_writer = -1, messages_reader = -1, messages_writer = -1,
+                      high = -1;
+    int rc = high_pipe(&output_reader, &output_writer);
+    if (!rc)
+        rc = high_pipe(&messages_reader, &messages_writer);
+    if (!rc) {
+        high = fcntl(recording, F_DUPFD_CLOEXEC, WIRE_OUTPUT_FD + 1);
+        rc = high < 0 ? -errno : 0;
+    }
+    pid_t pid = 0;
+    if (!rc)
+        rc = -spawn(argv, high, output_writer, messages_writer, &pid);
+    if (rc) {
+        bool absent = rc == -ENOENT || rc == -EACCES || rc == -ENOEXEC || rc == -ENOTDIR;
+        error_set(err, absent ? ERROR_PERSON : ERROR_TRANSIENT, -rc,
+                  absent ? "engine.missing" : "engine.start", "cannot start %s: %s", argv[0], strerror(-rc));
+        return NULL;
+    }
+    struct child *child = adopt(list, pid);
+    if (!child) {
+        error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.start", "cannot watch the worker process");
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        return NULL;
+    }
+    child->exited = exited;
+    child->arg = arg;
+    *output = steal_fd(output_reader);
+    *messages = steal_fd(messages_reader);
+    return child;
+}
+
+pid_t child_pid(const struct child *child)
+{
+    return child->pid;
+}
+
+void child_kill(struct child *child)
+{
+    pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+}
+
+void child_abandon(struct child *child)
+{
+    child->exited = NULL;
+    child_kill(child);
+}

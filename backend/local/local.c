@@ -1,0 +1,193 @@
+/* The built-in recogniser as a backend: settings, and the command line of a worker. */
+#include "backend/local/local.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "backend/base/buffer.h"
+#include "backend/base/cleanup.h"
+#include "backend/base/error.h"
+#include "backend/base/json_out.h"
+#include "backend/base/loop.h"
+#include "backend/local/child.h"
+#include "backend/local/engine.h"
+#include "backend/local/job.h"
+
+enum {
+    HANG_SECONDS = 120,
+    MEMORY_MB = 4096,
+    /* Of the way recordings are decoded, fed and cut into sentences. A change that makes other transcripts
+     * raises it, and old results are then not taken for new ones. */
+    TUNING = 1,
+};
+
+struct local_backend {
+    struct backend backend; /* first */
+    struct loop *loop;
+    struct local_settings settings; /* with strings of its own */
+    struct child_list *children;
+    struct engine_cache cache;
+};
+
+static struct local_backend *of(struct backend *backend)
+{
+    return (struct local_backend *)backend;
+}
+
+/* ---- settings ---- */
+
+/* Canonical: fixed order, no spaces. */
+static char *local_freeze(struct backend *backend, struct error *err)
+{
+    struct local_backend *l = of(backend);
+    struct engine_choice choice;
+    char fingerprint[ENGINE_FINGERPRINT + 1];
+    if (engine_choose(&l->settings, l->settings.engine, &choice, err) ||
+        engine_fingerprint(&choice, &l->cache, fingerprint, err))
+        return NULL;
+    struct buffer out = {0};
+    buffer_printf(&out, "{\"backend\":\"local\",\"engine\":\"%s\",\"fingerprint\":\"%s\",\"language\":",
+                  engine_name(choice.engine), fingerprint);
+    json_out_string(&out, l->settings.language);
+    buffer_puts(&out, ",\"model\":");
+    json_out_string(&out, choice.model);
+    buffer_printf(&out, ",\"tuning\":%d}", TUNING);
+    char *json = buffer_take(&out);
+    if (!json)
+        error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+    return json;
+}
+
+static bool equals(const cJSON *root, const char *key, const char *value)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
+    return cJSON_IsString(item) && !strcmp(item->valuestring, value);
+}
+
+/* The engine a job was frozen with, checked against what is installed now: a result made with another model
+ * must not be stored under this job's key. */
+static int thaw(struct local_backend *l, const char *frozen, struct engine_choice *choice, struct error *err)
+{
+    if (!frozen)
+        return engine_choose(&l->settings, l->settings.engine, choice, err);
+    cJSON *root = cJSON_Parse(frozen);
+    bool sphinx = equals(root, "engine", engine_name(LOCAL_POCKETSPHINX));
+    char fingerprint[ENGINE_FINGERPRINT + 1];
+    int rc = engine_choose(&l->settings, sphinx ? LOCAL_POCKETSPHINX : LOCAL_VOSK, choice, err);
+    if (!rc)
+        rc = engine_fingerprint(choice, &l->cache, fingerprint, err);
+    if (!rc && (!equals(root, "fingerprint", fingerprint) || !equals(root, "language", l->settings.language)))
+        rc = error_set(err, ERROR_CHANGED, 0, "engine.changed", "the model of the recogniser was replaced");
+    cJSON_Delete(root);
+    return rc;
+}
+
+static int local_describe(struct backend *backend, char *line, size_t size)
+{
+    struct local_backend *l = of(backend);
+    struct engine_choice choice;
+    struct error err;
+    int rc = engine_choose(&l->settings, l->settings.engine, &choice, &err);
+    if (!rc && access(l->settings.worker, X_OK))
+        rc = error_set(&err, ERROR_PERSON, errno, "engine.missing", "the worker program %s cannot be run: %s",
+                       l->settings.worker, strerror(errno));
+    if (rc)
+        snprintf(line, size, "%s", err.detail);
+    else
+        snprintf(line, size, "%s, model %s", choice.engine == LOCAL_VOSK ? "Vosk" : "PocketSphinx",
+                 choice.model);
+    return rc;
+}
+
+/* ---- jobs ---- */
+
+static struct backend_job *local_start(struct backend *backend, const struct backend_request *request,
+                                       const struct backend_events *events, void *context, struct error *err)
+{
+    struct local_backend *l = of(backend);
+    cleanup_close int fd = request->fd;
+    struct engine_choice choice;
+    if (thaw(l, request->settings, &choice, err))
+        return NULL;
+    bool vosk = choice.engine == LOCAL_VOSK;
+    char memory[16];
+    snprintf(memory, sizeof memory, "%d", l->settings.memory_mb);
+    const char *arguments[] = {
+        l->settings.worker,
+        "--engine",
+        engine_name(choice.engine),
+        vosk ? "--model" : "--sphinx-model",
+        choice.directory,
+        "--model-name",
+        choice.model,
+        "--language",
+        l->settings.language,
+        "--memory-mb",
+        memory,
+        vosk ? "--vosk-library" : NULL,
+        vosk ? l->settings.vosk_library : NULL,
+        NULL,
+    };
+    return job_start(l->loop, l->children, (char *const *)arguments, steal_fd(fd),
+                     (int64_t)l->settings.hang_seconds * 1000, events, context, err);
+}
+
+/* ---- life ---- */
+
+static void local_free(struct backend *backend)
+{
+    struct local_backend *l = of(backend);
+    child_list_free(l->children);
+    free((char *)l->settings.worker);
+    free((char *)l->settings.vosk_library);
+    free((char *)l->settings.model);
+    free((char *)l->settings.sphinx_model);
+    free((char *)l->settings.language);
+    free(l);
+}
+
+static const struct backend_operations operations = {
+    .freeze = local_freeze,
+    .start = local_start,
+    .cancel = job_cancel,
+    .describe = local_describe,
+    .free = local_free,
+};
+
+/* False when out of memory. */
+static bool copy(const char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+struct backend *local_backend_new(struct loop *loop, const struct local_settings *settings, struct error *err)
+{
+    struct local_backend *l = calloc(1, sizeof *l);
+    if (!l) {
+        error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+        return NULL;
+    }
+    l->backend = (struct backend){.name = "local", .operations = &operations};
+    l->loop = loop;
+    l->settings.engine = settings->engine;
+    l->settings.hang_seconds = settings->hang_seconds > 0 ? settings->hang_seconds : HANG_SECONDS;
+    l->settings.memory_mb = settings->memory_mb > 0 ? settings->memory_mb : MEMORY_MB;
+    l->children = child_list_new(loop);
+    bool copied = copy(&l->settings.worker, settings->worker);
+    copied = copy(&l->settings.vosk_library, settings->vosk_library) && copied;
+    copied = copy(&l->settings.model, settings->model) && copied;
+    copied = copy(&l->settings.sphinx_model, settings->sphinx_model) && copied;
+    copied = copy(&l->settings.language, settings->language ? settings->language : "en") && copied;
+    if (!l->children || !copied || !l->settings.worker) {
+        error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+        local_free(&l->backend);
+        return NULL;
+    }
+    return &l->backend;
+}
