@@ -1,0 +1,58 @@
+/* Intake: turns what happens in the inbox into recordings and jobs. The mount tells it about every change; it
+ * settles files, digests them, and scans the store for what changed while scribefs was not running.
+ *
+ * The functions the mount calls are cheap and never wait for a disk, a digest or the index. Only regular
+ * files are reported. Directories are given by file_id and path relative to the inbox. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "fs/inbox/file_id.h"
+#include "fs/inbox/settle.h"
+#include "fs/library.h"
+
+struct backend;
+struct intake;
+struct loop;
+struct pool;
+
+struct intake_config {
+    int inbox_fd; /* stays the caller's */
+    struct library *library;
+    struct loop *loop; /* the jobs loop */
+    struct pool *pool; /* digests and scans */
+    struct backend *backend;
+    const struct settle_times *settle;
+    void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+};
+
+int intake_new(const struct intake_config *config, struct intake **out); /* 0 or negative errno */
+/* Cancels what runs. Call it before pool_free(); no other intake function may be called afterwards but
+ * intake_free(). */
+void intake_stop(struct intake *in);
+void intake_free(struct intake *in);
+/* Looks at everything below a directory of the inbox ("" = all), in the background: what is new or changed is
+ * taken in, what has gone is forgotten. */
+void intake_scan(struct intake *in, const char *path);
+/* Reads the content again (library_hooks.reread). Any thread. */
+void intake_reread(struct intake *in, struct file_id id);
+
+/* ---- What the mount reports
+ * ----------------------------------------------------------------------------------------- */
+
+/* A handle with write access was opened by process `pid` (a thread id will do). */
+void intake_opened(struct intake *in, struct file_id id, pid_t pid);
+/* The first change through a handle, or a change by path (truncate). */
+void intake_modified(struct intake *in, struct file_id id);
+void intake_released(struct intake *in, struct file_id id);
+/* A regular file got this name: created, linked, or moved in from a place intake does not look at. */
+void intake_added(struct intake *in, const struct place *place, struct file_id id);
+/* A name of a regular file was unlinked, or was replaced by a rename over it. */
+void intake_removed(struct intake *in, const struct place *place, struct file_id id);
+/* A regular file was renamed. Report what it replaced with intake_removed() first. For an exchange, report
+ * both directions. */
+void intake_renamed(struct intake *in, const struct place *from, const struct place *to, struct file_id id);
+/* A directory was renamed: paths relative to the inbox. */
+void intake_directory_renamed(struct intake *in, const char *from, const char *to);
+void intake_directory_removed(struct intake *in, const char *path);

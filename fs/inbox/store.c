@@ -1,0 +1,48 @@
+/* The daemon's own access to the inbox. */
+#include "fs/inbox/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int store_open(int inbox_fd, const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    if (!(flags & O_PATH))
+        how.flags |= O_NONBLOCK;
+    for (;;) {
+        long fd = syscall(SYS_openat2, inbox_fd, *path ? path : ".", &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        /* EAGAIN: a rename raced with the walk. */
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+    }
+}
+
+static int64_t nanoseconds(struct statx_timestamp t)
+{
+    return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int store_stat(int fd, const char *name, struct store_stat *out)
+{
+    struct statx st;
+    if (statx(fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+        return -errno;
+    out->id = (struct file_id){.dev = makedev(st.stx_dev_major, st.stx_dev_minor), .ino = st.stx_ino};
+    out->mode = st.stx_mode;
+    out->stat = (struct recording_stat){
+        .birth_ns = st.stx_mask & STATX_BTIME ? nanoseconds(st.stx_btime) : 0,
+        .size = (int64_t)st.stx_size,
+        .mtime_ns = nanoseconds(st.stx_mtime),
+        .ctime_ns = nanoseconds(st.stx_ctime),
+    };
+    return 0;
+}

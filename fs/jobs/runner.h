@@ -1,0 +1,36 @@
+/* The runner: takes queued jobs from the library, gives them to a backend, stores what comes back, and
+ * decides what happens after a failure. Everything runs on the jobs loop; only storing results runs on the
+ * pool. */
+#pragma once
+
+#include "backend/base/error.h"
+
+struct backend;
+struct index;
+struct library;
+struct loop;
+struct pool;
+struct results;
+struct runner;
+
+struct runner_config {
+    int inbox_fd;         /* stays the caller's */
+    const char *work_dir; /* STORE/state/work; emptied at start */
+    struct library *library;
+    struct index *index;
+    struct results *results;
+    struct loop *loop;
+    struct pool *pool;
+    struct backend *const *backends;
+    int backend_count;
+    int workers; /* jobs at once */
+    void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+};
+
+int runner_new(const struct runner_config *config, struct runner **out); /* 0 or negative errno */
+/* On the loop: there may be something to do (library_hooks.work). */
+void runner_look(struct runner *r);
+/* On the loop, before it stops: no new job is begun, those that run are cancelled and queued again. */
+void runner_stop(struct runner *r);
+/* After the loop has ended and the pool is gone. */
+void runner_free(struct runner *r);

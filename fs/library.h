@@ -1,0 +1,213 @@
+/* The library: what a directory shows. It joins recordings (inode, names), jobs and results, and knows of
+ * every view whether it should be there and whether it has been announced. Everything is in memory; changes
+ * are queued to the index.
+ *
+ * Any thread. One lock inside, never held across a system call that could wait; no function of other parts is
+ * called under it except index_*() (which only queue) and the hooks, which must not call back into the
+ * library.
+ *
+ * Directories are named by their file_id and their path relative to the inbox ("" is the inbox itself). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "backend/backend.h"
+#include "cache/digest.h"
+#include "fs/inbox/file_id.h"
+#include "fs/inbox/names.h"
+#include "fs/inbox/status.h"
+
+struct library;
+struct index;
+struct results;
+
+struct library_hooks {
+    /* A directory entry that the kernel may have cached is no longer right. Queue it; do not call the kernel
+     * here. */
+    void (*invalidate)(void *context, struct file_id directory, const char *name);
+    /* Something that scribectl wait or status would show has changed. Called often: coalesce. */
+    void (*changed)(void *context);
+    /* A job was queued, or a claimed one is no longer wanted: the runner should look. */
+    void (*work)(void *context);
+    /* The content of this recording should be read again (a retry after it could not be read). */
+    void (*reread)(void *context, struct file_id id);
+    void *context;
+};
+
+/* `device` is the inbox's st_dev: it is stored as 0, since device numbers change over a reboot. 0 or -ENOMEM.
+ */
+int library_new(struct index *index, struct results *results, uint64_t device, struct library **out);
+void library_free(struct library *lib);
+/* Before the mount is up. */
+void library_set_hooks(struct library *lib, const struct library_hooks *hooks);
+/* Reads the index. Views of finished jobs are visible at once, without an announcement. */
+int library_load(struct library *lib);
+
+/* ---- Views, for the mount
+ * ------------------------------------------------------------------------------------------ */
+
+/* A view, copied out. Its owner, group and mode are those of the recording, which is in the same directory.
+ */
+struct view {
+    struct file_id recording;
+    char recording_name[NAME_SIZE];
+    enum view_format format;
+    struct digest job;     /* whose result or status it shows */
+    uint64_t version;      /* differs whenever the content may differ */
+    off_t size;            /* exact */
+    struct timespec mtime; /* when the content was made */
+};
+
+/* What is read through an open view: one of the two. */
+struct view_content {
+    int fd;     /* an immutable file of the cache, or -1 */
+    char *text; /* malloc'ed, if fd is -1 */
+    size_t size;
+};
+
+/* Is this name a view here? 0 or -ENOENT. Views that only the announcer may see (not announced yet, or about
+ * to go) are found only for it; a view whose recording has just gone is still found by everybody for a
+ * second, so that "rm talk.*" works. */
+int library_find_view(struct library *lib, struct file_id directory, const char *name, bool for_announcer,
+                      struct view *out);
+struct view_entry {
+    char name[NAME_SIZE];
+    struct file_id recording;
+    enum view_format format;
+};
+/* The views a listing shows; *entries is malloc'ed. 0 or -ENOMEM. Real files of the same name win: the caller
+ * leaves those out. */
+int library_list_views(struct library *lib, struct file_id directory, struct view_entry **entries,
+                       size_t *count);
+/* 0 or negative errno: -EIO when the result is damaged (it is then made again). */
+int library_open_view(struct library *lib, const struct view *view, struct view_content *out);
+/* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
+ * text retries the job. 0 or -ENOENT. */
+int library_hide_view(struct library *lib, struct file_id directory, const char *name);
+
+/* ---- Announcements
+ * -------------------------------------------------------------------------------------------------- */
+
+enum announcement_kind { ANNOUNCE_CREATE, ANNOUNCE_DELETE, ANNOUNCE_TOUCH };
+struct announcement {
+    enum announcement_kind kind;
+    char *path; /* relative to the inbox; owned by the receiver */
+};
+/* Waits for the next thing to announce. False when library_stop_announcing() was called. */
+bool library_next_announcement(struct library *lib, struct announcement *out);
+/* The announcer could not do it (or did): with result != 0 and the view still pending it becomes visible
+ * without an event. */
+void library_announced(struct library *lib, const struct announcement *a, int result);
+/* No announcer (any more): views appear and vanish without events, by the invalidate hook. */
+void library_set_announcing(struct library *lib, bool on);
+void library_stop_announcing(struct library *lib);
+/* The announcer's CREATE of this name arrived: is it still wanted? 0 and *out: it is visible from now on; or
+ * -ENOENT. */
+int library_confirm_view(struct library *lib, struct file_id directory, const char *name, struct view *out);
+/* The announcer's UNLINK arrived: 0, and it is gone for everybody; or -ENOENT when it is wanted again. */
+int library_withdraw_view(struct library *lib, struct file_id directory, const char *name);
+
+/* ---- Recordings, for intake
+ * ----------------------------------------------------------------------------------------- */
+
+/* Where a name is. */
+struct place {
+    struct file_id directory;
+    const char *path; /* of the directory */
+    const char *name;
+};
+
+/* A recording has this name now (any earlier meaning of the name is forgotten). The stem of its views is
+ * chosen here: `taken(context, name)` says whether a real file of that name is in the directory; it is called
+ * without the lock held. 0 or -ENOMEM. */
+int library_add_name(struct library *lib, const struct place *place, struct file_id id,
+                     bool (*taken)(void *context, const char *name), void *context);
+/* The recording's name moved: whiteouts follow it. As library_add_name() when `from` is not known. */
+int library_rename(struct library *lib, const struct place *from, const struct place *to, struct file_id id,
+                   bool (*taken)(void *context, const char *name), void *context);
+/* The name no longer belongs to a recording. A job nobody needs any more is cancelled. */
+void library_remove_name(struct library *lib, struct file_id directory, const char *name);
+void library_move_directory(struct library *lib, const char *from, const char *to);
+/* Removes every name in it and below. */
+void library_remove_directory(struct library *lib, const char *path);
+/* The content is changing: its views vanish and its job is cancelled, until it is digested again. */
+void library_invalidate_content(struct library *lib, struct file_id id);
+bool library_has_name(struct library *lib, struct file_id directory, const char *name, struct file_id id);
+bool library_has_recording(struct library *lib, struct file_id id);
+
+struct recording_stat {
+    int64_t birth_ns, size, mtime_ns, ctime_ns;
+};
+/* True if this very file, unchanged, has been digested: nothing to do. */
+bool library_is_current(struct library *lib, struct file_id id, const struct recording_stat *st);
+/* The content is known: joins the recording to the job of that key, made if it is new. A result in the cache
+ * makes it done at once; a failed job is queued again. `settings` are the frozen settings. */
+int library_set_content(struct library *lib, struct file_id id, const struct recording_stat *st,
+                        const struct digest *content, const struct digest *key, const char *backend,
+                        const char *settings);
+/* The content could not be read, or no job could be made of it: said in the folder, until it is read again.
+ */
+void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err);
+/* A path of the recording relative to the inbox, malloc'ed; NULL if it has none. */
+char *library_path_of(struct library *lib, struct file_id id);
+/* Every name known, for the scan to find those that have gone: calls fn for a copy of each, without the lock
+ * held. */
+int library_each_name(struct library *lib,
+                      void (*fn)(void *context, struct file_id directory, const char *path, const char *name,
+                                 struct file_id id),
+                      void *context);
+
+/* ---- Jobs, for the runner
+ * ------------------------------------------------------------------------------------------- */
+
+struct job_start {
+    struct digest key, digest;
+    char *path; /* of one recording with that content, relative to the inbox */
+    struct file_id id;
+    char *settings;
+    char *checkpoint; /* or NULL */
+    char *backend;
+    int attempts; /* this one included */
+};
+void job_start_clear(struct job_start *start);
+
+/* Claims the oldest queued job that is due (marks it running): 1, or 0 with *next_ms = when one will be (wall
+ * clock, 0: none waits), or -ENOMEM. */
+int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out, int64_t *next_ms);
+/* Jobs that were claimed and are not wanted any more (recording deleted or rewritten): true and a key, once
+ * each. */
+bool library_next_cancelled(struct library *lib, struct digest *key);
+void library_job_progress(struct library *lib, const struct digest *key, enum backend_stage stage,
+                          int64_t done, int64_t total);
+/* Queued to the index; index_when_durable() tells when it is safe. */
+void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint);
+/* The result is in the cache: its views are announced. */
+void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms);
+/* It failed for good (not_before_ms < 0), or is queued again for that time (wall clock). */
+void library_job_failed(struct library *lib, const struct digest *key, const struct error *err,
+                        int64_t not_before_ms);
+/* It is held up in the middle (the disk is full): said in its status text, and it goes on. err->class
+ * ERROR_NONE: no longer. */
+void library_job_trouble(struct library *lib, const struct digest *key, const struct error *err);
+/* It was claimed but could not be run now (shutdown, the recording changed): queued again as if nothing had
+ * happened. */
+void library_job_released(struct library *lib, const struct digest *key);
+
+/* True if path is `top` or below it; everything is below "". */
+bool path_is_below(const char *path, const char *top);
+
+/* ---- For people
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* Copies of what is at `path` (a recording, one of its views, or a directory and all below it; "" =
+ * everything), sorted: first running, queued, arriving, failed, done. 0, -ENOENT or -ENOMEM. Free with
+ * items_free(). */
+int library_items(struct library *lib, const char *path, struct item **items, size_t *count);
+/* Failed jobs at path are queued again; *count = how many. 0 or -ENOENT. */
+int library_retry(struct library *lib, const char *path, int *count);
+/* Deleted views at path come back. */
+int library_restore(struct library *lib, const char *path, int *count);

@@ -1,0 +1,244 @@
+/* The library as people see it: items for scribectl and the status texts, and what they may ask for. */
+#include "fs/library/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "backend/base/cleanup.h"
+
+static enum item_state state_of(const struct job *job)
+{
+    if (!job)
+        return ITEM_ARRIVING;
+    switch (job->state) {
+    case JOB_QUEUED:
+        return ITEM_QUEUED;
+    case JOB_RUNNING:
+        return ITEM_RUNNING;
+    case JOB_DONE:
+        return ITEM_DONE;
+    case JOB_FAILED:
+        break;
+    }
+    return ITEM_FAILED;
+}
+
+static int64_t expected_end(const struct library *lib, const struct job *job)
+{
+    if (job->state != JOB_RUNNING)
+        return 0;
+    int64_t now = wall_ms(), elapsed = now - job->started_ms;
+    if (job->stage == STAGE_RECOGNISING && job->done > 0 && job->total > job->done && elapsed > 1000)
+        return now + elapsed * (job->total - job->done) / job->done;
+    if (lib->speed > 0 && job->duration_ms > 0)
+        return job->started_ms + (int64_t)((double)job->duration_ms * lib->speed);
+    return 0;
+}
+
+int item_fill(struct library *lib, const struct link *l, struct item *item)
+{
+    const struct job *job = l->recording ? l->recording->job : NULL;
+    *item = (struct item){.path = link_path(l),
+                          .base = strdup(l->base),
+                          .state = state_of(job),
+                          .queued_ms = l->recording ? l->recording->arrived_ms : 0};
+    if (!item->path || !item->base) {
+        free(item->path);
+        free(item->base);
+        return -ENOMEM;
+    }
+    for (enum view_format i = 0; i < VIEW_FORMATS; i++) {
+        enum view_state state = l->views[i].state;
+        if (state == VIEW_PENDING || state == VIEW_GOING)
+            item->announcing = true;
+        if (view_hidden(l, i))
+            item->hidden |= 1u << i;
+    }
+    if (!job)
+        return 0;
+    item->stage = job->stage;
+    item->done = job->done;
+    item->total = job->total;
+    item->duration_ms = job->duration_ms;
+    item->queued_ms = job->created_ms;
+    item->started_ms = job->started_ms;
+    item->finished_ms = job->finished_ms;
+    item->expected_ms = expected_end(lib, job);
+    item->not_before_ms = job->not_before_ms;
+    item->attempts = job->attempts;
+    item->error = job->error;
+    if (!job->unreadable)
+        digest_hex(&job->key, item->job);
+    if (job->state == JOB_QUEUED)
+        item->position = queue_position(lib, job);
+    return 0;
+}
+
+/* ---- which links a path means ---- */
+
+/* Calls fn for the recording at path, the recording whose view it is, or every recording below the directory.
+ * Returns how many. */
+static int each_at(struct library *lib, const char *path, int (*fn)(struct library *, struct link *, void *),
+                   void *arg)
+{
+    int n = 0;
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup("");
+    if (!directory)
+        return -ENOMEM;
+    struct folder *f = folder_by_path(lib, directory), *next_f;
+    if (f && *path) {
+        const char *name = slash ? slash + 1 : path;
+        enum view_format format;
+        struct link *l = link_by_name(f, name);
+        if (!l || !l->recording)
+            l = link_of_view(f, name, &format);
+        if (!l || !l->recording) {
+            /* A deleted view is not there, and is what "restore" is asked for. */
+            for (format = 0; format < VIEW_FORMATS && (!l || !l->recording); format++) {
+                char suffix[NAME_SIZE];
+                view_name("", format, suffix);
+                size_t len = strlen(name), cut = strlen(suffix);
+                if (len <= cut || strcmp(name + len - cut, suffix) != 0)
+                    continue;
+                cleanup_free char *base = strndup(name, len - cut);
+                l = base ? link_by_base(f, base) : NULL;
+            }
+        }
+        if (l && l->recording) {
+            int rc = fn(lib, l, arg);
+            return rc < 0 ? rc : 1;
+        }
+    }
+    HASH_ITER(by_id, lib->folders_by_id, f, next_f)
+    {
+        if (!path_is_below(f->path, path))
+            continue;
+        struct link *l, *next_l;
+        HASH_ITER(by_name, f->names, l, next_l)
+        {
+            if (!l->recording)
+                continue;
+            int rc = fn(lib, l, arg);
+            if (rc < 0)
+                return rc;
+            n++;
+        }
+    }
+    return n;
+}
+
+struct collected {
+    struct item *items;
+    size_t count, room;
+};
+
+static int collect(struct library *lib, struct link *l, void *arg)
+{
+    struct collected *c = arg;
+    if (c->count == c->room) {
+        size_t room = c->room ? c->room * 2 : 64;
+        struct item *more = realloc(c->items, room * sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        c->items = more;
+        c->room = room;
+    }
+    int rc = item_fill(lib, l, &c->items[c->count]);
+    if (rc == 0)
+        c->count++;
+    return rc;
+}
+
+static int rank(enum item_state state)
+{
+    static const int ranks[] = {
+        [ITEM_RUNNING] = 0, [ITEM_QUEUED] = 1, [ITEM_ARRIVING] = 2, [ITEM_FAILED] = 3, [ITEM_DONE] = 4};
+    return ranks[state];
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct item *x = a, *y = b;
+    if (x->state != y->state)
+        return rank(x->state) - rank(y->state);
+    if (x->state == ITEM_QUEUED && x->position != y->position)
+        return x->position - y->position;
+    if (x->state == ITEM_DONE && x->finished_ms != y->finished_ms)
+        return x->finished_ms > y->finished_ms ? -1 : 1;
+    return strcmp(x->path, y->path);
+}
+
+int library_items(struct library *lib, const char *path, struct item **items, size_t *count)
+{
+    struct collected c = {0};
+    int n;
+    {
+        LIBRARY_LOCK(lib);
+        n = each_at(lib, path, collect, &c);
+    }
+    if (n < 0) {
+        items_free(c.items, c.count);
+        return n;
+    }
+    if (n == 0 && *path)
+        return -ENOENT;
+    if (c.count)
+        qsort(c.items, c.count, sizeof *c.items, by_rank);
+    *items = c.items;
+    *count = c.count;
+    return 0;
+}
+
+static int retry_link(struct library *lib, struct link *l, void *arg)
+{
+    struct job *job = l->recording->job;
+    bool waits = job && job->state == JOB_QUEUED && job->not_before_ms > 0;
+    if (!job || (job->state != JOB_FAILED && !waits))
+        return 0;
+    ++*(int *)arg;
+    if (job->unreadable) {
+        if (lib->hooks.reread)
+            lib->hooks.reread(lib->hooks.context, l->recording->id);
+        return 0;
+    }
+    job_dequeue(lib, job);
+    job->attempts = 0;
+    job->not_before_ms = 0;
+    job->error = (struct error){0};
+    job_enqueue(lib, job);
+    job_store(lib, job);
+    index_history(lib->index, &job->key, "retried", "asked for");
+    job_reconcile(lib, job);
+    return 0;
+}
+
+int library_retry(struct library *lib, const char *path, int *count)
+{
+    LIBRARY_LOCK(lib);
+    *count = 0;
+    int n = each_at(lib, path, retry_link, count);
+    return n < 0 ? n : n == 0 && *path ? -ENOENT : 0;
+}
+
+static int restore_link(struct library *lib, struct link *l, void *arg)
+{
+    if (!l->hidden)
+        return 0;
+    *(int *)arg += __builtin_popcount(l->hidden);
+    l->hidden = 0;
+    link_store(lib, l);
+    link_reconcile(lib, l);
+    return 0;
+}
+
+int library_restore(struct library *lib, const char *path, int *count)
+{
+    LIBRARY_LOCK(lib);
+    *count = 0;
+    int n = each_at(lib, path, restore_link, count);
+    return n < 0 ? n : n == 0 && *path ? -ENOENT : 0;
+}

@@ -1,0 +1,205 @@
+/* Jobs, as the runner sees them: claimed, in progress, done, failed. */
+#include "fs/library/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#define STATUS_EVERY_MS 5000 /* how often the time of a status text moves with the progress */
+
+void job_start_clear(struct job_start *start)
+{
+    free(start->path);
+    free(start->settings);
+    free(start->checkpoint);
+    free(start->backend);
+    *start = (struct job_start){0};
+}
+
+int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out, int64_t *next_ms)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job;
+    *next_ms = 0;
+    DL_FOREACH(lib->queue, job)
+    {
+        if (job->not_before_ms <= now_ms)
+            break;
+        if (!*next_ms || job->not_before_ms < *next_ms)
+            *next_ms = job->not_before_ms;
+    }
+    if (!job)
+        return 0;
+    const struct recording *r = job->recordings;
+    *out = (struct job_start){.key = job->key,
+                              .digest = job->digest,
+                              .id = r->id,
+                              .path = r->links ? link_path(r->links) : NULL,
+                              .settings = strdup(job->settings),
+                              .backend = strdup(job->backend),
+                              .checkpoint = job->checkpoint ? strdup(job->checkpoint) : NULL,
+                              .attempts = job->attempts + 1};
+    if (!out->path || !out->settings || !out->backend || (job->checkpoint && !out->checkpoint)) {
+        job_start_clear(out);
+        return -ENOMEM;
+    }
+    job_dequeue(lib, job);
+    job->state = JOB_RUNNING;
+    job->claimed = true;
+    job->attempts++;
+    job->started_ms = job->status_ms = now_ms;
+    job->stage = STAGE_PREPARING;
+    job->done = job->total = 0;
+    job_store(lib, job);
+    job_reconcile(lib, job);
+    return 1;
+}
+
+bool library_next_cancelled(struct library *lib, struct digest *key)
+{
+    LIBRARY_LOCK(lib);
+    if (!lib->some_unwanted)
+        return false;
+    struct job *job, *next;
+    HASH_ITER(hh, lib->jobs, job, next)
+    {
+        if (!job->unwanted)
+            continue;
+        *key = job->key;
+        index_drop_job(lib->index, &job->key);
+        job_free(lib, job);
+        return true;
+    }
+    lib->some_unwanted = false;
+    return false;
+}
+
+/* The claimed job of this key; NULL if it was cancelled. */
+static struct job *claimed(struct library *lib, const struct digest *key)
+{
+    struct job *job = job_find(lib, key);
+    return job && job->claimed ? job : NULL;
+}
+
+void library_job_progress(struct library *lib, const struct digest *key, enum backend_stage stage,
+                          int64_t done, int64_t total)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job)
+        return;
+    int64_t now = wall_ms();
+    if (job->stage != stage || now - job->status_ms >= STATUS_EVERY_MS)
+        job->status_ms = now;
+    job->stage = stage;
+    job->done = done;
+    job->total = total;
+    if (stage == STAGE_RECOGNISING && total > 0)
+        job->duration_ms = total;
+    if (lib->hooks.changed)
+        lib->hooks.changed(lib->hooks.context);
+}
+
+void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    char *copy = job ? strdup(checkpoint) : NULL;
+    if (!copy)
+        return;
+    free(job->checkpoint);
+    job->checkpoint = copy;
+    job_store(lib, job);
+}
+
+/* What every end of a claim has in common. Returns false if nobody wants the job any more; then it is gone.
+ */
+static bool unclaim(struct library *lib, struct job *job)
+{
+    job->claimed = false;
+    if (!job->unwanted)
+        return true;
+    if (job->state != JOB_DONE)
+        index_drop_job(lib->index, &job->key);
+    job_free(lib, job);
+    return false;
+}
+
+void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms)
+{
+    off_t sizes[VIEW_RESULT_FORMATS];
+    struct timespec made;
+    bool have = job_stat_result(lib, key, sizes, &made);
+
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job)
+        return;
+    job->finished_ms = job->status_ms = wall_ms();
+    job->duration_ms = duration_ms;
+    job->error = (struct error){0};
+    job->state = have ? JOB_DONE : JOB_QUEUED;
+    if (have) {
+        memcpy(job->sizes, sizes, sizeof sizes);
+        job->made = made;
+        free(job->checkpoint);
+        job->checkpoint = NULL;
+        if (duration_ms > 0) {
+            double speed = (double)(job->finished_ms - job->started_ms) / (double)duration_ms;
+            lib->speed = lib->speed > 0 ? 0.8 * lib->speed + 0.2 * speed : speed;
+        }
+    }
+    job_store(lib, job);
+    index_history(lib->index, key, have ? "done" : "lost", "");
+    if (!unclaim(lib, job))
+        return;
+    if (!have)
+        job_enqueue(lib, job);
+    job_reconcile(lib, job);
+}
+
+void library_job_failed(struct library *lib, const struct digest *key, const struct error *err,
+                        int64_t not_before_ms)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job || !unclaim(lib, job))
+        return;
+    job->error = *err;
+    job->finished_ms = job->status_ms = wall_ms();
+    if (not_before_ms < 0) {
+        job->state = JOB_FAILED;
+        free(job->checkpoint);
+        job->checkpoint = NULL;
+    } else {
+        job->not_before_ms = not_before_ms;
+        job_enqueue(lib, job);
+    }
+    job_store(lib, job);
+    index_history(lib->index, key, not_before_ms < 0 ? "failed" : "postponed", err->code);
+    job_reconcile(lib, job);
+}
+
+void library_job_trouble(struct library *lib, const struct digest *key, const struct error *err)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job)
+        return;
+    job->error = *err;
+    job->status_ms = wall_ms();
+}
+
+void library_job_released(struct library *lib, const struct digest *key)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job || !unclaim(lib, job))
+        return;
+    job->attempts--;
+    job_enqueue(lib, job);
+    job_store(lib, job);
+    job_reconcile(lib, job);
+}

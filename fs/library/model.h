@@ -1,0 +1,183 @@
+/* The library's tables: folders, links, recordings, jobs. Private to fs/library/.
+ *
+ *   folder --< link >-- recording >-- job        (a link is one name of a recording; a job serves all
+ * recordings of one content)
+ *
+ * A link whose recording has gone stays as a ghost until its last view has been withdrawn: it keeps the names
+ * of the views. Everything here is used with library->lock held. Lock order: library->lock is innermost; only
+ * index_*() and the hooks are called under it. */
+#pragma once
+
+#include <pthread.h>
+
+#include <uthash.h>
+
+#include "cache/index.h"
+#include "cache/results.h"
+#include "fs/library.h"
+
+/* For how long the views of a recording that has gone are still found by name. "rm talk.*" and file managers
+ * delete them one by one after the recording, and would report an error. */
+#define GONE_GRACE_MS 1000
+
+enum view_state {
+    VIEW_ABSENT = 0,
+    VIEW_PENDING, /* wanted, waiting for its announcement */
+    VIEW_VISIBLE,
+    VIEW_GOING, /* not wanted any more, waiting for its announcement */
+};
+
+struct shown {
+    enum view_state state;
+    bool queued;       /* an announcement of it is in a queue */
+    bool touch;        /* visible, and its content has changed */
+    struct digest job; /* whose content is shown */
+    off_t size;        /* of a result view */
+    struct timespec mtime;
+    int64_t gone_ms; /* VIEW_GOING: not found by users from then on (monotonic) */
+};
+
+struct link {
+    struct folder *folder;
+    struct recording *recording; /* NULL: a ghost */
+    struct link *next;           /* of the same recording */
+    char *name;
+    char *base;
+    uint32_t hidden; /* whiteouts, for the content hidden_for */
+    bool hidden_digested;
+    struct digest hidden_for;
+    int queued; /* announcements that point here */
+    struct shown views[VIEW_FORMATS];
+    UT_hash_handle by_name; /* in the folder */
+    UT_hash_handle by_base;
+};
+
+struct folder {
+    int64_t id;
+    struct file_id fid;
+    char *path;
+    struct link *names;
+    struct link *bases;
+    UT_hash_handle by_id;
+    UT_hash_handle by_path;
+};
+
+struct recording {
+    struct file_id id;
+    struct recording_stat stat;
+    bool digested;
+    struct digest digest;
+    struct job *job; /* NULL until it has been digested */
+    struct link *links;
+    int64_t arrived_ms; /* wall clock */
+    struct recording *job_next;
+    UT_hash_handle hh;
+};
+
+struct job {
+    struct digest key, digest;
+    char *settings, *backend, *checkpoint;
+    enum job_state state;
+    bool claimed;    /* the runner has it */
+    bool unwanted;   /* claimed, and to be handed out by library_next_cancelled() */
+    bool unreadable; /* stands for a content that could not be read: not stored, not run */
+    int attempts;
+    int64_t not_before_ms;
+    struct error error;
+    enum backend_stage stage;
+    int64_t done, total, duration_ms;
+    int64_t created_ms, started_ms, finished_ms, status_ms; /* wall clock */
+    off_t sizes[VIEW_RESULT_FORMATS];
+    struct timespec made; /* mtime of the result */
+    struct recording *recordings;
+    struct job *prev, *next; /* in the queue, oldest first */
+    int position;            /* in the queue, if library->queue_numbered */
+    UT_hash_handle hh;
+};
+
+struct announcement_entry {
+    struct link *link;
+    enum view_format format;
+    int64_t due_ms; /* monotonic */
+    struct announcement_entry *prev, *next;
+};
+
+struct library {
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* monotonic clock: something to announce */
+    struct index *index;
+    struct results *results;
+    uint64_t device;
+    struct library_hooks hooks;
+    struct folder *folders_by_id, *folders_by_path;
+    struct recording *recordings;
+    struct job *jobs;
+    struct job *queue;
+    struct announcement_entry *ready, *later; /* later: views that are going, in order of time */
+    int64_t next_folder_id;
+    bool announcing, stopping;
+    bool queue_numbered; /* the positions of the jobs in the queue are right */
+    bool some_unwanted;  /* a hint: a claimed job may be unwanted */
+    double speed;        /* seconds of work per second of audio, 0: not known */
+};
+
+int64_t wall_ms(void);
+int64_t mono_ms(void);
+
+#define LIBRARY_LOCK(lib)                                                                                    \
+    __attribute__((cleanup(library_unlockp))) struct library *_locked = library_lock(lib);                   \
+    (void)_locked
+struct library *library_lock(struct library *lib);
+void library_unlockp(struct library **lib);
+
+/* ---- tables (model.c) ---- */
+struct folder *folder_by_id(struct library *lib, struct file_id id);
+struct folder *folder_by_path(struct library *lib, const char *path);
+/* Finds or makes the folder at this path with this identity, whichever of the two is known. */
+struct folder *folder_at(struct library *lib, struct file_id id, const char *path);
+/* Forgets the folder if it holds nothing. */
+void folder_tidy(struct library *lib, struct folder *folder);
+void folder_set_path(struct library *lib, struct folder *folder, char *path); /* takes path */
+
+struct link *link_by_name(struct folder *folder, const char *name);
+struct link *link_by_base(struct folder *folder, const char *base);
+/* The link and format a view name stands for, or NULL. */
+struct link *link_of_view(struct folder *folder, const char *view, enum view_format *format);
+struct link *link_new(struct library *lib, struct folder *folder, const char *name, const char *base);
+void link_set_base(struct link *link, char *base); /* takes base */
+void link_attach(struct link *link, struct recording *recording);
+/* Makes it a ghost. The recording is forgotten with its last name. */
+void link_detach(struct library *lib, struct link *link);
+/* Frees a ghost that shows nothing and that no announcement points to, and then its folder. */
+void link_tidy(struct library *lib, struct link *link);
+void link_store(struct library *lib, const struct link *link);
+
+struct recording *recording_find(struct library *lib, struct file_id id);
+struct recording *recording_get(struct library *lib, struct file_id id);
+void recording_set_job(struct library *lib, struct recording *recording,
+                       struct job *job); /* job may be NULL */
+void recording_store(struct library *lib, const struct recording *recording);
+char *link_path(const struct link *link);
+
+struct job *job_find(struct library *lib, const struct digest *key);
+struct job *job_new(struct library *lib, const struct digest *key, const struct digest *digest,
+                    const char *backend, const char *settings);
+void job_enqueue(struct library *lib, struct job *job);
+void job_dequeue(struct library *lib, struct job *job);
+/* How many jobs are before it. */
+int queue_position(struct library *lib, const struct job *job);
+void job_free(struct library *lib, struct job *job);
+void job_store(struct library *lib, const struct job *job);
+/* Sizes and time of its result, by stat: false if the result is not (wholly) there. */
+bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
+                     struct timespec *made);
+
+/* ---- what should be visible (views.c) ---- */
+/* Brings the views of these closer to what they should be, by announcements. */
+void link_reconcile(struct library *lib, struct link *link);
+void recording_reconcile(struct library *lib, struct recording *recording);
+void job_reconcile(struct library *lib, struct job *job);
+bool view_hidden(const struct link *link, enum view_format format);
+
+/* ---- for people (items.c) ---- */
+int item_fill(struct library *lib, const struct link *link, struct item *item); /* 0 or -ENOMEM */

@@ -1,0 +1,369 @@
+/* Recordings: their names, where they are, and which job their content belongs to. */
+#include "fs/library/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "backend/base/cleanup.h"
+
+/* ---- the stem of the views ---- */
+
+struct naming {
+    bool (*taken)(void *context, const char *name);
+    void *context;
+};
+
+static bool real_file_has(const struct naming *naming, const char *base)
+{
+    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++) {
+        char name[NAME_SIZE];
+        view_name(base, i, name);
+        if (naming->taken && naming->taken(naming->context, name))
+            return true;
+    }
+    return false;
+}
+
+/* What real files allow: "talk" unless a talk.txt, .srt or .json is there, then "talk.mp3". Asks the disk: no
+ * lock. */
+static void base_by_disk(const struct naming *naming, const char *name, bool *whole)
+{
+    char base[NAME_SIZE];
+    view_base(name, false, base);
+    *whole = real_file_has(naming, base);
+}
+
+/* The first stem that no other recording in the folder has. A ghost gives its stem away: *ghost is the one to
+ * take over. */
+static void base_by_folder(struct folder *f, const char *name, bool whole, char base[NAME_SIZE],
+                           struct link **ghost)
+{
+    *ghost = NULL;
+    char first[NAME_SIZE];
+    for (int n = 0;; n++) {
+        if (n < 2) {
+            view_base(name, whole || n == 1, base);
+        } else {
+            /* Only when "talk.mp3.wav" already took "talk.mp3": number it. */
+            if (n == 2)
+                view_base(name, true, first);
+            size_t room = strlen(first) > 220 ? 220 : strlen(first);
+            snprintf(base, NAME_SIZE, "%.*s (%d)", (int)room, first, n);
+        }
+        struct link *owner = link_by_base(f, base);
+        if (!owner || strcmp(owner->name, name) == 0)
+            return;
+        if (!owner->recording) {
+            *ghost = owner;
+            return;
+        }
+    }
+}
+
+/* The link of this name in the folder: the one there, a ghost that had the stem, or a new one. */
+static struct link *link_claim(struct library *lib, struct folder *f, const char *name, bool whole)
+{
+    struct link *l = link_by_name(f, name);
+    if (l)
+        return l;
+    char base[NAME_SIZE];
+    struct link *ghost;
+    base_by_folder(f, name, whole, base, &ghost);
+    if (!ghost)
+        return link_new(lib, f, name, base);
+    /* Its views have the names ours will have: take them over as they are, so that watchers see them change,
+     * not flicker. */
+    char *copy = strdup(name);
+    if (!copy)
+        return NULL;
+    HASH_DELETE(by_name, f->names, ghost);
+    free(ghost->name);
+    ghost->name = copy;
+    ghost->hidden = 0;
+    ghost->hidden_digested = false;
+    HASH_ADD_KEYPTR(by_name, f->names, ghost->name, strlen(ghost->name), ghost);
+    return ghost;
+}
+
+static struct link *name_recording(struct library *lib, const struct place *place, struct file_id id,
+                                   bool whole)
+{
+    struct folder *f = folder_at(lib, place->directory, place->path);
+    struct link *l = f ? link_claim(lib, f, place->name, whole) : NULL;
+    if (!l)
+        return NULL;
+    if (l->recording && file_id_equal(l->recording->id, id))
+        return l;
+    struct recording *r = recording_get(lib, id);
+    if (!r)
+        return NULL;
+    if (l->recording)
+        link_detach(lib, l);
+    link_attach(l, r);
+    return l;
+}
+
+int library_add_name(struct library *lib, const struct place *place, struct file_id id,
+                     bool (*taken)(void *context, const char *name), void *context)
+{
+    bool whole;
+    base_by_disk(&(struct naming){taken, context}, place->name, &whole);
+    LIBRARY_LOCK(lib);
+    struct link *l = name_recording(lib, place, id, whole);
+    if (!l)
+        return -ENOMEM;
+    recording_store(lib, l->recording);
+    link_store(lib, l);
+    link_reconcile(lib, l);
+    return 0;
+}
+
+int library_rename(struct library *lib, const struct place *from, const struct place *to, struct file_id id,
+                   bool (*taken)(void *context, const char *name), void *context)
+{
+    bool whole;
+    base_by_disk(&(struct naming){taken, context}, to->name, &whole);
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, from->directory);
+    struct link *old = f ? link_by_name(f, from->name) : NULL;
+    bool known = old && old->recording && file_id_equal(old->recording->id, id);
+    struct link hidden = known ? *old : (struct link){0};
+    if (known && f == folder_by_id(lib, to->directory)) {
+        /* Within one directory the new name may have the old stem (talk.wav to talk.flac): let go of it
+         * first, but keep the recording alive by its other end. */
+        struct recording *r = old->recording;
+        struct link keep = {.next = r->links};
+        r->links = &keep;
+        link_detach(lib, old);
+        struct link *l = name_recording(lib, to, id, whole);
+        LL_DELETE(r->links, &keep);
+        link_tidy(lib, old);
+        if (!l)
+            return -ENOMEM;
+    } else {
+        if (!name_recording(lib, to, id, whole))
+            return -ENOMEM;
+        if (known) {
+            link_detach(lib, old);
+            link_tidy(lib, old);
+        }
+    }
+    f = folder_by_id(lib, to->directory);
+    struct link *l = link_by_name(f, to->name);
+    if (known) {
+        l->hidden = hidden.hidden;
+        l->hidden_digested = hidden.hidden_digested;
+        l->hidden_for = hidden.hidden_for;
+    }
+    recording_store(lib, l->recording);
+    link_store(lib, l);
+    link_reconcile(lib, l);
+    return 0;
+}
+
+static void forget_link(struct library *lib, struct link *l)
+{
+    link_detach(lib, l);
+    link_tidy(lib, l);
+}
+
+void library_remove_name(struct library *lib, struct file_id directory, const char *name)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    struct link *l = f ? link_by_name(f, name) : NULL;
+    if (l && l->recording)
+        forget_link(lib, l);
+}
+
+void library_move_directory(struct library *lib, const char *from, const char *to)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f, *next;
+    size_t cut = strlen(from);
+    HASH_ITER(by_id, lib->folders_by_id, f, next)
+    {
+        if (!path_is_below(f->path, from))
+            continue;
+        char *path = NULL;
+        if (asprintf(&path, "%s%s", to, f->path + cut) < 0)
+            continue;
+        folder_set_path(lib, f, path);
+    }
+    index_move_directories(lib->index, from, to);
+    if (lib->hooks.changed)
+        lib->hooks.changed(lib->hooks.context);
+}
+
+void library_remove_directory(struct library *lib, const char *path)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f, *next;
+    HASH_ITER(by_id, lib->folders_by_id, f, next)
+    {
+        if (!path_is_below(f->path, path))
+            continue;
+        /* Freeing the last link frees the folder: take the links one by one, and stop when they are gone. */
+        struct link *l = f->names, *following;
+        for (; l; l = following) {
+            following = l->by_name.next;
+            if (l->recording)
+                forget_link(lib, l);
+        }
+    }
+}
+
+/* ---- content ---- */
+
+void library_invalidate_content(struct library *lib, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    struct recording *r = recording_find(lib, id);
+    if (!r || (!r->digested && !r->job))
+        return;
+    r->digested = false;
+    recording_set_job(lib, r, NULL);
+    recording_store(lib, r);
+    recording_reconcile(lib, r);
+}
+
+bool library_has_name(struct library *lib, struct file_id directory, const char *name, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    const struct link *l = f ? link_by_name(f, name) : NULL;
+    return l && l->recording && file_id_equal(l->recording->id, id);
+}
+
+bool library_has_recording(struct library *lib, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    return recording_find(lib, id) != NULL;
+}
+
+bool library_is_current(struct library *lib, struct file_id id, const struct recording_stat *st)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    return r && r->digested && r->stat.size == st->size && r->stat.mtime_ns == st->mtime_ns &&
+           r->stat.ctime_ns == st->ctime_ns && r->stat.birth_ns == st->birth_ns;
+}
+
+/* Dropping a file again is a wish to try again. */
+static void revive_failed(struct library *lib, struct job *job)
+{
+    job->attempts = 0;
+    job->not_before_ms = 0;
+    job->error = (struct error){0};
+    job_enqueue(lib, job);
+    index_history(lib->index, &job->key, "retried", "the same content was dropped again");
+}
+
+int library_set_content(struct library *lib, struct file_id id, const struct recording_stat *st,
+                        const struct digest *content, const struct digest *key, const char *backend,
+                        const char *settings)
+{
+    off_t sizes[VIEW_RESULT_FORMATS];
+    struct timespec made;
+    bool have = job_stat_result(lib, key, sizes, &made);
+
+    LIBRARY_LOCK(lib);
+    struct recording *r = recording_find(lib, id);
+    if (!r)
+        return 0; /* deleted meanwhile */
+    bool same = r->job && memcmp(&r->job->key, key, sizeof *key) == 0;
+    struct job *job = job_find(lib, key);
+    if (!job) {
+        job = job_new(lib, key, content, backend, settings);
+        if (!job)
+            return -ENOMEM;
+        if (have) {
+            job->state = JOB_DONE;
+            memcpy(job->sizes, sizes, sizeof sizes);
+            job->made = made;
+            job->finished_ms = (int64_t)made.tv_sec * 1000;
+        } else {
+            job_enqueue(lib, job);
+            job_store(lib, job);
+        }
+    } else if (job->state == JOB_FAILED && !same) {
+        revive_failed(lib, job);
+        job_store(lib, job);
+    }
+    r->stat = *st;
+    r->digested = true;
+    r->digest = *content;
+    recording_set_job(lib, r, job);
+    recording_store(lib, r);
+    job_reconcile(lib, job);
+    return 0;
+}
+
+void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err)
+{
+    LIBRARY_LOCK(lib);
+    struct recording *r = recording_find(lib, id);
+    if (!r)
+        return;
+    struct digest key = {{0}};
+    memcpy(key.bytes, &id, sizeof id); /* no content digest looks like this */
+    struct job *job = job_find(lib, &key);
+    if (!job && !(job = job_new(lib, &key, &key, "", "")))
+        return;
+    job->unreadable = true;
+    job->state = JOB_FAILED;
+    job->error = *err;
+    job->finished_ms = job->status_ms = wall_ms();
+    r->digested = false;
+    recording_set_job(lib, r, job);
+    recording_reconcile(lib, r);
+}
+
+char *library_path_of(struct library *lib, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    return r && r->links ? link_path(r->links) : NULL;
+}
+
+struct known_name {
+    struct file_id directory, id;
+    char *path, *name;
+};
+
+int library_each_name(struct library *lib,
+                      void (*fn)(void *context, struct file_id directory, const char *path, const char *name,
+                                 struct file_id id),
+                      void *context)
+{
+    struct known_name *list = NULL;
+    size_t n = 0, room = 0;
+    int rc = 0;
+    pthread_mutex_lock(&lib->lock);
+    for (struct recording *r = lib->recordings; r && rc == 0; r = r->hh.next)
+        for (struct link *l = r->links; l; l = l->next) {
+            if (n == room) {
+                room = room ? room * 2 : 64;
+                struct known_name *more = realloc(list, room * sizeof *list);
+                if (!more) {
+                    rc = -ENOMEM;
+                    break;
+                }
+                list = more;
+            }
+            list[n] = (struct known_name){l->folder->fid, r->id, strdup(l->folder->path), strdup(l->name)};
+            n++;
+        }
+    pthread_mutex_unlock(&lib->lock);
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].path && list[i].name)
+            fn(context, list[i].directory, list[i].path, list[i].name, list[i].id);
+        free(list[i].path);
+        free(list[i].name);
+    }
+    free(list);
+    return rc;
+}

@@ -1,0 +1,483 @@
+/* Views: what should be visible, what is, and the announcements that bring the one to the other. */
+#include "fs/library/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "backend/base/buffer.h"
+#include "backend/base/cleanup.h"
+
+static bool is_status(enum view_format format)
+{
+    return format >= VIEW_RESULT_FORMATS;
+}
+
+static struct job *link_job(const struct link *l)
+{
+    return l->recording ? l->recording->job : NULL;
+}
+
+bool view_hidden(const struct link *l, enum view_format format)
+{
+    const struct recording *r = l->recording;
+    if (!(l->hidden & 1u << format))
+        return false;
+    return r && r->digested && l->hidden_digested &&
+           memcmp(&l->hidden_for, &r->digest, sizeof r->digest) == 0;
+}
+
+static bool wanted(const struct link *l, enum view_format format)
+{
+    const struct job *job = link_job(l);
+    if (!job || view_hidden(l, format))
+        return false;
+    switch (format) {
+    case VIEW_TRANSCRIBING:
+        return job->state == JOB_QUEUED || job->state == JOB_RUNNING;
+    case VIEW_FAILED:
+        return job->state == JOB_FAILED;
+    default:
+        return job->state == JOB_DONE;
+    }
+}
+
+/* ---- announcements ---- */
+
+static void invalidate(struct library *lib, const struct link *l, enum view_format format)
+{
+    char name[NAME_SIZE];
+    view_name(l->base, format, name);
+    if (lib->hooks.invalidate)
+        lib->hooks.invalidate(lib->hooks.context, l->folder->fid, name);
+}
+
+static void enqueue(struct library *lib, struct link *l, enum view_format format, int64_t due_ms)
+{
+    struct shown *v = &l->views[format];
+    if (v->queued)
+        return;
+    struct announcement_entry *e = calloc(1, sizeof *e);
+    if (!e)
+        return; /* the view stays as it is until the next change */
+    e->link = l;
+    e->format = format;
+    e->due_ms = due_ms;
+    v->queued = true;
+    l->queued++;
+    if (due_ms)
+        DL_APPEND(lib->later, e); /* the delay is constant: the order is that of time */
+    else
+        DL_APPEND(lib->ready, e);
+    pthread_cond_signal(&lib->wake);
+}
+
+static void snapshot(struct shown *v, const struct job *job, enum view_format format)
+{
+    v->job = job->key;
+    if (is_status(format)) {
+        v->size = 0;
+        v->mtime = (struct timespec){.tv_sec = job->status_ms / 1000};
+    } else {
+        v->size = job->sizes[format];
+        v->mtime = job->made;
+    }
+}
+
+static void view_reconcile(struct library *lib, struct link *l, enum view_format format)
+{
+    struct shown *v = &l->views[format];
+    const struct job *job = link_job(l);
+
+    if (!wanted(l, format)) {
+        if (v->state == VIEW_PENDING)
+            v->state = VIEW_ABSENT;
+        if (v->state != VIEW_VISIBLE)
+            return;
+        v->state = VIEW_GOING;
+        /* Status texts vanish when the job moves on; the grace is for views that are deleted with their
+         * recording. */
+        v->gone_ms = mono_ms() + (l->recording ? 0 : GONE_GRACE_MS);
+        enqueue(lib, l, format, l->recording ? 0 : v->gone_ms);
+        return;
+    }
+    bool same = memcmp(&v->job, &job->key, sizeof job->key) == 0;
+    switch (v->state) {
+    case VIEW_ABSENT:
+        snapshot(v, job, format);
+        if (lib->announcing) {
+            v->state = VIEW_PENDING;
+            enqueue(lib, l, format, 0);
+        } else {
+            v->state = VIEW_VISIBLE;
+            invalidate(lib, l, format);
+        }
+        break;
+    case VIEW_PENDING:
+        snapshot(v, job, format);
+        break;
+    case VIEW_GOING:
+        v->state = VIEW_VISIBLE;
+        /* fall through */
+    case VIEW_VISIBLE:
+        snapshot(v, job, format);
+        if (!same) {
+            invalidate(lib, l, format);
+            v->touch = lib->announcing;
+            if (v->touch)
+                enqueue(lib, l, format, 0);
+        }
+        break;
+    }
+}
+
+static void changed(struct library *lib)
+{
+    if (lib->hooks.changed)
+        lib->hooks.changed(lib->hooks.context);
+}
+
+void link_reconcile(struct library *lib, struct link *l)
+{
+    for (enum view_format i = 0; i < VIEW_FORMATS; i++)
+        view_reconcile(lib, l, i);
+    changed(lib);
+}
+
+void recording_reconcile(struct library *lib, struct recording *r)
+{
+    struct link *l;
+    LL_FOREACH(r->links, l)
+    link_reconcile(lib, l);
+}
+
+void job_reconcile(struct library *lib, struct job *job)
+{
+    struct recording *r;
+    LL_FOREACH2(job->recordings, r, job_next)
+    recording_reconcile(lib, r);
+}
+
+/* Turns an entry into an announcement if it is still true. Frees the entry. */
+static bool take(struct library *lib, struct announcement_entry *e, struct announcement *out)
+{
+    struct link *l = e->link;
+    struct shown *v = &l->views[e->format];
+    bool useful = true;
+    enum view_format format = e->format;
+    free(e);
+    v->queued = false;
+    l->queued--;
+    switch (v->state) {
+    case VIEW_PENDING:
+        out->kind = ANNOUNCE_CREATE;
+        break;
+    case VIEW_GOING:
+        if (v->gone_ms > mono_ms()) {
+            enqueue(lib, l, format, v->gone_ms);
+            return false;
+        }
+        if (!lib->announcing) {
+            v->state = VIEW_ABSENT;
+            invalidate(lib, l, format);
+            useful = false;
+        }
+        out->kind = ANNOUNCE_DELETE;
+        break;
+    case VIEW_VISIBLE:
+        out->kind = ANNOUNCE_TOUCH;
+        useful = v->touch;
+        v->touch = false;
+        break;
+    case VIEW_ABSENT:
+        useful = false;
+    }
+    if (useful) {
+        char name[NAME_SIZE];
+        view_name(l->base, format, name);
+        const char *slash = *l->folder->path ? "/" : "";
+        if (asprintf(&out->path, "%s%s%s", l->folder->path, slash, name) < 0)
+            useful = false;
+    }
+    link_tidy(lib, l);
+    return useful;
+}
+
+bool library_next_announcement(struct library *lib, struct announcement *out)
+{
+    LIBRARY_LOCK(lib);
+    while (!lib->stopping) {
+        int64_t now = mono_ms();
+        struct announcement_entry *e = lib->later;
+        if (e && e->due_ms <= now) {
+            DL_DELETE(lib->later, e);
+        } else if ((e = lib->ready)) {
+            DL_DELETE(lib->ready, e);
+        } else if (lib->later) {
+            int64_t due = lib->later->due_ms;
+            struct timespec until = {.tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000};
+            pthread_cond_timedwait(&lib->wake, &lib->lock, &until);
+            continue;
+        } else {
+            pthread_cond_wait(&lib->wake, &lib->lock);
+            continue;
+        }
+        if (take(lib, e, out))
+            return true;
+    }
+    return false;
+}
+
+void library_announced(struct library *lib, const struct announcement *a, int result)
+{
+    LIBRARY_LOCK(lib);
+    const char *slash = strrchr(a->path, '/');
+    cleanup_free char *directory = slash ? strndup(a->path, (size_t)(slash - a->path)) : strdup("");
+    struct folder *f = directory ? folder_by_path(lib, directory) : NULL;
+    enum view_format format;
+    struct link *l = f ? link_of_view(f, slash ? slash + 1 : a->path, &format) : NULL;
+    if (!l)
+        return;
+    struct shown *v = &l->views[format];
+    if (a->kind == ANNOUNCE_CREATE && v->state == VIEW_PENDING && result != 0) {
+        v->state = VIEW_VISIBLE;
+        invalidate(lib, l, format);
+    } else if (a->kind == ANNOUNCE_DELETE && v->state == VIEW_GOING) {
+        v->state = VIEW_ABSENT;
+        invalidate(lib, l, format);
+        link_tidy(lib, l);
+    }
+    changed(lib);
+}
+
+void library_set_announcing(struct library *lib, bool on)
+{
+    LIBRARY_LOCK(lib);
+    lib->announcing = on;
+    if (on)
+        return;
+    struct folder *f, *next;
+    HASH_ITER(by_id, lib->folders_by_id, f, next)
+    for (struct link *l = f->names; l; l = l->by_name.next)
+        for (enum view_format i = 0; i < VIEW_FORMATS; i++)
+            if (l->views[i].state == VIEW_PENDING) {
+                l->views[i].state = VIEW_VISIBLE;
+                invalidate(lib, l, i);
+            }
+}
+
+void library_stop_announcing(struct library *lib)
+{
+    LIBRARY_LOCK(lib);
+    lib->stopping = true;
+    pthread_cond_broadcast(&lib->wake);
+}
+
+/* ---- what the mount asks ---- */
+
+static int status_text(struct library *lib, const struct link *l, enum view_format format, struct buffer *out)
+{
+    struct item item = {0};
+    int rc = item_fill(lib, l, &item);
+    if (rc == 0) {
+        if (format == VIEW_FAILED)
+            status_failed(&item, wall_ms(), out);
+        else
+            status_transcribing(&item, wall_ms(), out);
+        rc = buffer_error(out);
+        free(item.path);
+        free(item.base);
+    }
+    return rc;
+}
+
+static void describe(struct library *lib, const struct link *l, enum view_format format, struct view *out)
+{
+    const struct shown *v = &l->views[format];
+    *out = (struct view){.format = format, .job = v->job, .size = v->size, .mtime = v->mtime};
+    if (l->recording)
+        out->recording = l->recording->id;
+    snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
+    memcpy(&out->version, v->job.bytes, sizeof out->version);
+    out->version += format;
+    if (is_status(format)) {
+        cleanup_buffer struct buffer text = {0};
+        if (status_text(lib, l, format, &text) == 0)
+            out->size = (off_t)text.len;
+        const struct job *job = link_job(l);
+        if (job)
+            out->mtime.tv_sec = job->status_ms / 1000;
+    }
+}
+
+int library_find_view(struct library *lib, struct file_id directory, const char *name, bool for_announcer,
+                      struct view *out)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    enum view_format format;
+    struct link *l = f ? link_of_view(f, name, &format) : NULL;
+    if (!l)
+        return -ENOENT;
+    const struct shown *v = &l->views[format];
+    if (v->state == VIEW_PENDING)
+        return -ENOENT;
+    if (v->state == VIEW_GOING && !for_announcer && v->gone_ms <= mono_ms())
+        return -ENOENT;
+    describe(lib, l, format, out);
+    return 0;
+}
+
+int library_list_views(struct library *lib, struct file_id directory, struct view_entry **entries,
+                       size_t *count)
+{
+    LIBRARY_LOCK(lib);
+    *entries = NULL;
+    *count = 0;
+    struct folder *f = folder_by_id(lib, directory);
+    size_t room = f ? (size_t)HASH_CNT(by_name, f->names) * VIEW_RESULT_FORMATS : 0;
+    if (!room)
+        return 0;
+    struct view_entry *list = calloc(room, sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    size_t n = 0;
+    for (struct link *l = f->names; l; l = l->by_name.next)
+        for (enum view_format i = 0; i < VIEW_FORMATS && n < room; i++) {
+            if (l->views[i].state != VIEW_VISIBLE || !l->recording)
+                continue;
+            view_name(l->base, i, list[n].name);
+            list[n].recording = l->recording->id;
+            list[n].format = i;
+            n++;
+        }
+    *entries = list;
+    *count = n;
+    return 0;
+}
+
+static int open_status(struct library *lib, const struct view *view, struct view_content *out)
+{
+    LIBRARY_LOCK(lib);
+    struct recording *r = recording_find(lib, view->recording);
+    struct link *l;
+    for (l = r ? r->links : NULL; l; l = l->next)
+        if (strcmp(l->name, view->recording_name) == 0)
+            break;
+    if (!l)
+        return -ENOENT;
+    struct buffer text = {0};
+    int rc = status_text(lib, l, view->format, &text);
+    if (rc != 0) {
+        buffer_clear(&text);
+        return rc;
+    }
+    out->size = text.len;
+    out->text = buffer_take(&text);
+    return out->text ? 0 : -ENOMEM;
+}
+
+/* A result that should be there and is not: the job is queued again, and its views go until it is done. */
+static void result_lost(struct library *lib, const struct digest *key)
+{
+    results_drop(lib->results, key);
+    LIBRARY_LOCK(lib);
+    struct job *job = job_find(lib, key);
+    if (!job || job->state != JOB_DONE)
+        return;
+    job_enqueue(lib, job);
+    job_store(lib, job);
+    index_history(lib->index, key, "lost", "the result in the cache was damaged");
+    job_reconcile(lib, job);
+}
+
+int library_open_view(struct library *lib, const struct view *view, struct view_content *out)
+{
+    *out = (struct view_content){.fd = -1};
+    if (is_status(view->format))
+        return open_status(lib, view, out);
+    off_t size;
+    struct timespec made;
+    const char *file = view_result_file(view->format);
+    int fd = results_file(lib->results, &view->job, file);
+    if (fd >= 0 && results_stat(lib->results, &view->job, file, &size, &made) == 0 && size == view->size) {
+        out->fd = fd;
+        out->size = (size_t)size;
+        return 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || fd == -ENOENT) {
+        result_lost(lib, &view->job);
+        return -EIO;
+    }
+    return fd;
+}
+
+int library_hide_view(struct library *lib, struct file_id directory, const char *name)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    enum view_format format;
+    struct link *l = f ? link_of_view(f, name, &format) : NULL;
+    if (!l || l->views[format].state == VIEW_PENDING)
+        return -ENOENT;
+    l->views[format].state = VIEW_ABSENT;
+    if (!l->recording) {
+        link_tidy(lib, l);
+        return 0;
+    }
+    struct job *job = l->recording->job;
+    if (format == VIEW_FAILED && job && job->state == JOB_FAILED) {
+        if (job->unreadable) {
+            if (lib->hooks.reread)
+                lib->hooks.reread(lib->hooks.context, l->recording->id);
+            return 0;
+        }
+        job->attempts = 0;
+        job->not_before_ms = 0;
+        job->error = (struct error){0};
+        job_enqueue(lib, job);
+        job_store(lib, job);
+        index_history(lib->index, &job->key, "retried", "its FAILED text was deleted");
+        job_reconcile(lib, job);
+        return 0;
+    }
+    if (!l->hidden_digested || memcmp(&l->hidden_for, &l->recording->digest, sizeof l->hidden_for) != 0)
+        l->hidden = 0;
+    l->hidden |= 1u << format;
+    l->hidden_digested = l->recording->digested;
+    l->hidden_for = l->recording->digest;
+    link_store(lib, l);
+    return 0;
+}
+
+int library_confirm_view(struct library *lib, struct file_id directory, const char *name, struct view *out)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    enum view_format format;
+    struct link *l = f ? link_of_view(f, name, &format) : NULL;
+    if (!l || l->views[format].state != VIEW_PENDING)
+        return -ENOENT;
+    l->views[format].state = VIEW_VISIBLE;
+    describe(lib, l, format, out);
+    changed(lib);
+    return 0;
+}
+
+int library_withdraw_view(struct library *lib, struct file_id directory, const char *name)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, directory);
+    enum view_format format;
+    struct link *l = f ? link_of_view(f, name, &format) : NULL;
+    if (!l || l->views[format].state != VIEW_GOING)
+        return -ENOENT;
+    l->views[format].state = VIEW_ABSENT;
+    link_tidy(lib, l);
+    changed(lib);
+    return 0;
+}

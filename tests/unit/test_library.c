@@ -1,0 +1,551 @@
+/* The library: names of views, what is visible when, whiteouts, jobs; before and after a restart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cache/index.h"
+#include "cache/results.h"
+#include "fs/library.h"
+#include "tests/unit/scratch.h"
+
+struct fixture {
+    char *dir, *index_path, *results_path;
+    struct index *index;
+    struct results *results;
+    struct library *lib;
+    int work, changed, invalidated;
+    struct file_id reread;
+};
+
+static void on_invalidate(void *context, struct file_id directory, const char *name)
+{
+    (void)directory, (void)name;
+    ((struct fixture *)context)->invalidated++;
+}
+
+static void on_change(void *context)
+{
+    ((struct fixture *)context)->changed++;
+}
+
+static void on_work(void *context)
+{
+    ((struct fixture *)context)->work++;
+}
+
+static void on_reread(void *context, struct file_id id)
+{
+    ((struct fixture *)context)->reread = id;
+}
+
+static void open_library(struct fixture *f)
+{
+    struct error err = {0};
+    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
+    assert_int_equal(results_open(f->results_path, &f->results), 0);
+    assert_int_equal(library_new(f->index, f->results, 7, &f->lib), 0);
+    assert_int_equal(library_load(f->lib), 0);
+    library_set_hooks(f->lib, &(struct library_hooks){.invalidate = on_invalidate,
+                                                      .changed = on_change,
+                                                      .work = on_work,
+                                                      .reread = on_reread,
+                                                      .context = f});
+    library_set_announcing(f->lib, true);
+}
+
+static void close_library(struct fixture *f)
+{
+    library_free(f->lib);
+    assert_int_equal(index_close(f->index, 5000), 0);
+    results_close(f->results);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->dir = scratch_new();
+    f->index_path = scratch_join(f->dir, "index.db");
+    f->results_path = scratch_join(f->dir, "results");
+    open_library(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    close_library(f);
+    scratch_remove(f->dir);
+    free(f->index_path);
+    free(f->results_path);
+    free(f);
+    return 0;
+}
+
+static const struct file_id inbox = {7, 2}, sub = {7, 3};
+
+static struct place at(const char *name)
+{
+    return (struct place){inbox, "", name};
+}
+
+static void add(struct fixture *f, const char *name, uint64_t ino)
+{
+    struct place p = at(name);
+    assert_int_equal(library_add_name(f->lib, &p, (struct file_id){7, ino}, NULL, NULL), 0);
+}
+
+static struct digest digest_of(int content)
+{
+    struct digest d = {{0}};
+    d.bytes[0] = (uint8_t)content;
+    d.bytes[31] = 1;
+    return d;
+}
+
+static void content(struct fixture *f, uint64_t ino, int what)
+{
+    struct digest d = digest_of(what), key = digest_of(what + 100);
+    struct recording_stat st = {.size = 10, .mtime_ns = what, .ctime_ns = what, .birth_ns = 1};
+    assert_int_equal(library_set_content(f->lib, (struct file_id){7, ino}, &st, &d, &key, "local", "{}"), 0);
+}
+
+static void put_result(struct fixture *f, int what)
+{
+    struct digest key = digest_of(what + 100);
+    struct result_writer *w;
+    assert_int_equal(results_begin(f->results, &key, &w), 0);
+    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++)
+        assert_int_equal(result_add(w, view_result_file(i), "hello\n", 6), 0);
+    assert_int_equal(result_commit(w), 0);
+}
+
+/* Claims the next job and returns its number, or -1. */
+static int claim(struct fixture *f)
+{
+    struct job_start start;
+    int64_t next;
+    if (library_claim_job(f->lib, 1000, &start, &next) != 1)
+        return -1;
+    int what = start.digest.bytes[0];
+    job_start_clear(&start);
+    return what;
+}
+
+static void finish(struct fixture *f, int what)
+{
+    struct digest key = digest_of(what + 100);
+    put_result(f, what);
+    library_job_done(f->lib, &key, 1000);
+}
+
+/* Does what the announcer would, until nothing is left that is due. Returns how many announcements there
+ * were. */
+static int announce_all(struct fixture *f, struct file_id directory)
+{
+    int n = 0;
+    for (;;) {
+        struct item *items;
+        size_t count;
+        bool waiting = false;
+        assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+        for (size_t i = 0; i < count; i++)
+            waiting |= items[i].announcing;
+        items_free(items, count);
+        if (!waiting)
+            return n;
+        struct announcement a;
+        assert_true(library_next_announcement(f->lib, &a));
+        const char *slash = strrchr(a.path, '/');
+        const char *name = slash ? slash + 1 : a.path;
+        struct view view;
+        if (a.kind == ANNOUNCE_CREATE)
+            library_confirm_view(f->lib, directory, name, &view);
+        else if (a.kind == ANNOUNCE_DELETE)
+            library_withdraw_view(f->lib, directory, name);
+        library_announced(f->lib, &a, 0);
+        free(a.path);
+        n++;
+    }
+}
+
+static bool visible(struct fixture *f, struct file_id directory, const char *name)
+{
+    struct view_entry *entries;
+    size_t count;
+    bool found = false;
+    assert_int_equal(library_list_views(f->lib, directory, &entries, &count), 0);
+    for (size_t i = 0; i < count; i++)
+        found |= strcmp(entries[i].name, name) == 0;
+    free(entries);
+    struct view view;
+    /* A listing and a lookup agree on what is there. */
+    if (found)
+        assert_int_equal(library_find_view(f->lib, directory, name, false, &view), 0);
+    return found;
+}
+
+/* One recording, transcribed and announced. */
+static void transcribed(struct fixture *f, const char *name, uint64_t ino, int what)
+{
+    add(f, name, ino);
+    content(f, ino, what);
+    assert_int_equal(claim(f), what);
+    finish(f, what);
+    announce_all(f, inbox);
+}
+
+static void views_appear_only_when_announced(void **state)
+{
+    struct fixture *f = *state;
+    struct view view;
+    add(f, "talk.mp3", 10);
+    assert_false(visible(f, inbox, "talk.transcribing.txt"));
+    content(f, 10, 1);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.transcribing.txt", false, &view), -ENOENT);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.transcribing.txt"));
+    assert_int_equal(claim(f), 1);
+    finish(f, 1);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), -ENOENT);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", true, &view), -ENOENT);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_true(visible(f, inbox, "talk.srt"));
+    assert_true(visible(f, inbox, "talk.json"));
+    assert_false(visible(f, inbox, "talk.transcribing.txt"));
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
+    assert_int_equal(view.size, 6);
+    struct view_content text;
+    assert_int_equal(library_open_view(f->lib, &view, &text), 0);
+    assert_int_equal(text.size, 6);
+    close(text.fd);
+}
+
+static void without_an_announcer_views_appear_at_once(void **state)
+{
+    struct fixture *f = *state;
+    library_set_announcing(f->lib, false);
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_true(visible(f, inbox, "talk.transcribing.txt"));
+    claim(f);
+    finish(f, 1);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_true(f->invalidated > 0);
+}
+
+static void an_announcement_that_fails_shows_the_view_anyway(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    struct announcement a;
+    assert_true(library_next_announcement(f->lib, &a));
+    assert_int_equal(a.kind, ANNOUNCE_CREATE);
+    assert_string_equal(a.path, "talk.transcribing.txt");
+    library_announced(f->lib, &a, -EACCES);
+    free(a.path);
+    assert_true(visible(f, inbox, "talk.transcribing.txt"));
+}
+
+static bool talk_txt_is_real(void *context, const char *name)
+{
+    (void)context;
+    return strcmp(name, "talk.txt") == 0;
+}
+
+static void a_taken_stem_keeps_the_extension(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.mp3", 10, 1);
+    transcribed(f, "talk.wav", 11, 2);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_true(visible(f, inbox, "talk.wav.txt"));
+    struct place p = {sub, "sub", "talk.ogg"};
+    assert_int_equal(library_add_name(f->lib, &p, (struct file_id){7, 12}, talk_txt_is_real, NULL), 0);
+    content(f, 12, 1);
+    announce_all(f, sub);
+    assert_true(visible(f, sub, "talk.ogg.txt"));
+    close_library(f);
+    open_library(f);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_true(visible(f, inbox, "talk.wav.txt"));
+    assert_true(visible(f, sub, "talk.ogg.txt"));
+}
+
+static void a_whiteout_holds_for_the_content_and_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct view view;
+    int count;
+    transcribed(f, "talk.mp3", 10, 1);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), -ENOENT);
+    close_library(f);
+    open_library(f);
+    assert_false(visible(f, inbox, "talk.txt"));
+    assert_true(visible(f, inbox, "talk.srt"));
+    /* Written again with the same bytes: still hidden. */
+    library_invalidate_content(f->lib, (struct file_id){7, 10});
+    content(f, 10, 1);
+    announce_all(f, inbox);
+    assert_false(visible(f, inbox, "talk.txt"));
+    /* Other bytes: back. */
+    library_invalidate_content(f->lib, (struct file_id){7, 10});
+    content(f, 10, 2);
+    assert_int_equal(claim(f), 2);
+    finish(f, 2);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_restore(f->lib, "talk.txt", &count), 0);
+    assert_int_equal(count, 1);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.txt"));
+}
+
+static void a_rename_keeps_result_and_whiteouts(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.mp3", 10, 1);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.srt"), 0);
+    struct place from = at("talk.mp3"), to = {sub, "sub", "speech.mp3"};
+    assert_int_equal(library_rename(f->lib, &from, &to, (struct file_id){7, 10}, NULL, NULL), 0);
+    announce_all(f, sub);
+    assert_true(visible(f, sub, "speech.txt"));
+    assert_false(visible(f, sub, "speech.srt"));
+    assert_false(visible(f, inbox, "talk.txt"));
+    assert_int_equal(claim(f), -1);
+}
+
+static void a_new_extension_keeps_the_stem(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.wav", 10, 1);
+    struct place from = at("talk.wav"), to = at("talk.WAV");
+    assert_int_equal(library_rename(f->lib, &from, &to, (struct file_id){7, 10}, NULL, NULL), 0);
+    assert_true(visible(f, inbox, "talk.txt"));
+    close_library(f);
+    open_library(f);
+    assert_true(visible(f, inbox, "talk.txt"));
+    char *path = library_path_of(f->lib, (struct file_id){7, 10});
+    assert_string_equal(path, "talk.WAV");
+    free(path);
+}
+
+static void views_of_a_deleted_recording_can_still_be_deleted(void **state)
+{
+    struct fixture *f = *state;
+    struct view view;
+    transcribed(f, "talk.mp3", 10, 1);
+    library_remove_name(f->lib, inbox, "talk.mp3");
+    assert_false(visible(f, inbox, "talk.txt"));
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), -ENOENT);
+    /* The rest goes by itself, with an event. */
+    struct announcement a;
+    assert_true(library_next_announcement(f->lib, &a));
+    assert_int_equal(a.kind, ANNOUNCE_DELETE);
+    library_announced(f->lib, &a, 0);
+    free(a.path);
+}
+
+static void replacing_a_recording_by_the_same_bytes_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.mp3", 10, 1);
+    library_remove_name(f->lib, inbox, "talk.mp3");
+    add(f, "talk.mp3", 11);
+    content(f, 11, 1);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.txt"));
+    assert_int_equal(claim(f), -1);
+}
+
+static void deleting_the_last_recording_cancels_the_job(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key, expected = digest_of(101);
+    add(f, "a.mp3", 10);
+    add(f, "b.mp3", 11);
+    content(f, 10, 1);
+    content(f, 11, 1);
+    assert_int_equal(claim(f), 1);
+    assert_int_equal(claim(f), -1); /* one job for both */
+    library_remove_name(f->lib, inbox, "a.mp3");
+    assert_false(library_next_cancelled(f->lib, &key));
+    library_remove_name(f->lib, inbox, "b.mp3");
+    assert_true(library_next_cancelled(f->lib, &key));
+    assert_memory_equal(&key, &expected, sizeof key);
+    assert_false(library_next_cancelled(f->lib, &key));
+}
+
+static void a_failure_is_shown_and_deleting_it_retries(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    struct error err = {.class = ERROR_PERMANENT, .code = "media.not_audio", .detail = "no"};
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &err, -1);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.FAILED.txt"));
+    close_library(f);
+    open_library(f);
+    assert_true(visible(f, inbox, "talk.FAILED.txt"));
+    assert_int_equal(claim(f), -1);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt"), 0);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &err, -1);
+    /* The same content under another name is a wish to try again. */
+    add(f, "again.mp3", 11);
+    content(f, 11, 1);
+    assert_int_equal(claim(f), 1);
+}
+
+static void a_postponed_job_waits_for_its_time(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    struct job_start start;
+    int64_t next;
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "io.space"}, 5000);
+    assert_int_equal(library_claim_job(f->lib, 4999, &start, &next), 0);
+    assert_int_equal(next, 5000);
+    assert_int_equal(library_claim_job(f->lib, 5000, &start, &next), 1);
+    assert_int_equal(start.attempts, 2);
+    job_start_clear(&start);
+}
+
+static void an_interrupted_job_is_queued_again(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    close_library(f);
+    open_library(f);
+    assert_int_equal(claim(f), 1);
+}
+
+static void a_result_stored_before_a_crash_is_used(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    put_result(f, 1); /* and then the power fails */
+    close_library(f);
+    open_library(f);
+    assert_int_equal(claim(f), -1);
+    assert_true(visible(f, inbox, "talk.txt"));
+}
+
+static void a_lost_result_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    struct view view;
+    struct view_content text;
+    transcribed(f, "talk.mp3", 10, 1);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
+    assert_int_equal(results_drop(f->results, &key), 0);
+    assert_int_equal(library_open_view(f->lib, &view, &text), -EIO);
+    assert_int_equal(claim(f), 1);
+}
+
+static void moving_a_directory_moves_what_is_below(void **state)
+{
+    struct fixture *f = *state;
+    struct place p = {sub, "a/b", "talk.mp3"}, q = {{7, 4}, "ab", "talk.mp3"};
+    library_add_name(f->lib, &p, (struct file_id){7, 10}, NULL, NULL);
+    library_add_name(f->lib, &q, (struct file_id){7, 11}, NULL, NULL);
+    library_move_directory(f->lib, "a", "c");
+    char *path = library_path_of(f->lib, (struct file_id){7, 10});
+    assert_string_equal(path, "c/b/talk.mp3");
+    free(path);
+    path = library_path_of(f->lib, (struct file_id){7, 11});
+    assert_string_equal(path, "ab/talk.mp3");
+    free(path);
+    library_remove_directory(f->lib, "c");
+    assert_false(library_has_recording(f->lib, (struct file_id){7, 10}));
+    assert_true(library_has_recording(f->lib, (struct file_id){7, 11}));
+}
+
+static void a_hard_link_has_views_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.mp3", 10, 1);
+    add(f, "copy.mp3", 10);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "copy.txt"));
+    library_remove_name(f->lib, inbox, "talk.mp3");
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "copy.txt"));
+    assert_true(library_has_recording(f->lib, (struct file_id){7, 10}));
+}
+
+static void what_cannot_be_read_is_said_and_read_again_on_request(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "talk.mp3", 10);
+    library_set_unreadable(
+        f->lib, (struct file_id){7, 10},
+        &(struct error){.class = ERROR_PERSON, .code = "io.read", .detail = "Permission denied"});
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.FAILED.txt"));
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt"), 0);
+    assert_int_equal(f->reread.ino, 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+}
+
+static void a_changed_device_number_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "talk.mp3", 10, 1);
+    close_library(f);
+    struct error err = {0};
+    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
+    assert_int_equal(results_open(f->results_path, &f->results), 0);
+    assert_int_equal(library_new(f->index, f->results, 99, &f->lib), 0);
+    assert_int_equal(library_load(f->lib), 0);
+    assert_true(visible(f, (struct file_id){99, 2}, "talk.txt"));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(views_appear_only_when_announced),
+        CASE(without_an_announcer_views_appear_at_once),
+        CASE(an_announcement_that_fails_shows_the_view_anyway),
+        CASE(a_taken_stem_keeps_the_extension),
+        CASE(a_whiteout_holds_for_the_content_and_over_a_restart),
+        CASE(a_rename_keeps_result_and_whiteouts),
+        CASE(a_new_extension_keeps_the_stem),
+        CASE(views_of_a_deleted_recording_can_still_be_deleted),
+        CASE(replacing_a_recording_by_the_same_bytes_costs_nothing),
+        CASE(deleting_the_last_recording_cancels_the_job),
+        CASE(a_failure_is_shown_and_deleting_it_retries),
+        CASE(a_postponed_job_waits_for_its_time),
+        CASE(an_interrupted_job_is_queued_again),
+        CASE(a_result_stored_before_a_crash_is_used),
+        CASE(a_lost_result_is_made_again),
+        CASE(moving_a_directory_moves_what_is_below),
+        CASE(a_hard_link_has_views_of_its_own),
+        CASE(what_cannot_be_read_is_said_and_read_again_on_request),
+        CASE(a_changed_device_number_changes_nothing),
+    };
+    return cmocka_run_group_tests_name("library", tests, NULL, NULL);
+}
