@@ -1,0 +1,19 @@
+/* Makes a real file out of a view's bytes, complete or not at all. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct view_content;
+
+struct owner {
+    uid_t uid;
+    gid_t gid;
+    mode_t mode; /* permission bits */
+};
+
+/* Puts a file with this content (NULL: empty) at (dirfd, name), over what is there if `replace`. The content
+ * is on the disk before the name is, so that a crash leaves the whole file or none. As an ordinary user the
+ * owner stays the daemon's. A descriptor open for reading and writing, or negative errno (-EEXIST). */
+int materialise(int dirfd, const char *name, const struct view_content *content, const struct owner *owner,
+                bool replace);

@@ -1,0 +1,45 @@
+/* The mount: everything that knows libfuse. Passes STORE/inbox through, shows the library's views in it,
+ * tells intake what happens, and announces views through a child process. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "backend/base/error.h"
+#include "fs/inbox/file_id.h"
+
+struct buffer;
+struct intake;
+struct library;
+struct mount;
+
+struct mount_config {
+    int inbox_fd;           /* O_PATH | O_DIRECTORY descriptor of STORE/inbox; stays the caller's */
+    const char *store;      /* absolute path; the source shown in /proc/mounts */
+    const char *mountpoint; /* absolute path */
+    struct library *library;
+    struct intake *intake;
+    const char *announcer;    /* path of the announcer program; NULL: views appear without inotify events */
+    const char *fuse_options; /* more mount options, comma separated ("allow_other,ro"), or NULL */
+    double attr_timeout;      /* seconds the kernel may keep names and attributes of real files */
+    int max_threads;          /* 0: 32 */
+    bool debug;               /* libfuse's trace on stderr */
+    /* Appends the text of MOUNT/status.txt. Called on FUSE threads, at most about once a second. */
+    void (*status)(void *context, struct buffer *out);
+    /* The kernel has answered: the mount is usable. Called once, on a FUSE thread. */
+    void (*ready)(void *context);
+    void *context;
+    /* One line for the log; never called with a lock held. Priorities as syslog(3). */
+    void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+};
+
+/* Mounts. 0, or negative errno and *err ("mount.…"). Registers the library's invalidate path itself through
+ * mount_invalidate(): the caller wires library_set_hooks() to it. */
+int mount_new(const struct mount_config *config, struct mount **out, struct error *err);
+/* Serves until the filesystem is unmounted or mount_stop() is called. Call it on the main thread, with
+ * SIGTERM, SIGINT and SIGHUP handled by libfuse's usual handlers (installed inside) and blocked in every
+ * other thread. Returns 0, or negative errno. */
+int mount_run(struct mount *m);
+/* Unmounts (lazily if it is busy), stops the announcer and frees everything. */
+void mount_free(struct mount *m);
+/* Any thread, never blocks: the kernel forgets this name. */
+void mount_invalidate(struct mount *m, struct file_id directory, const char *name);

@@ -1,0 +1,361 @@
+/* What changes names: MKNOD, MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME; and READLINK. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/base/cleanup.h"
+#include "fs/inbox/intake.h"
+#include "fs/mount/announcer.h"
+#include "fs/mount/credentials.h"
+#include "fs/mount/internal.h"
+#include "fs/mount/notifier.h"
+#include "fs/mount/resolve.h"
+#include "fs/mount/views.h"
+
+/* ---- Telling intake ---- */
+
+void tell_added(struct mount *m, struct node *dir, const char *name, struct file_id id)
+{
+    cleanup_free char *path = node_path(&m->nodes, dir, m->inbox);
+    if (path)
+        intake_added(m->config.intake, &(struct place){dir->file, path, name}, id);
+}
+
+void tell_removed(struct mount *m, struct node *dir, const char *name, struct file_id id)
+{
+    cleanup_free char *path = node_path(&m->nodes, dir, m->inbox);
+    if (path)
+        intake_removed(m->config.intake, &(struct place){dir->file, path, name}, id);
+}
+
+/* dir/name, relative to the inbox; NULL: out of memory or unknown. */
+static char *path_of(struct mount *m, const struct node *dir, const char *name)
+{
+    cleanup_free char *path = node_path(&m->nodes, dir, m->inbox);
+    char *whole = NULL;
+    if (!path || asprintf(&whole, "%s%s%s", path, *path ? "/" : "", name) < 0)
+        return NULL;
+    return whole;
+}
+
+/* ---- Directory and name of a request ---- */
+
+struct where {
+    struct mount *mount;
+    struct node *node; /* a reference */
+    struct dir_ref dir;
+    const char *name;
+};
+
+static void where_clear(struct where *w)
+{
+    dir_ref_clear(&w->dir);
+    if (w->node)
+        node_put(&w->mount->nodes, w->node);
+}
+#define cleanup_where __attribute__((cleanup(where_clear)))
+
+static int where_find(struct mount *m, fuse_ino_t parent, const char *name, struct where *w)
+{
+    *w = (struct where){.mount = m, .name = name, .dir = DIR_REF_INIT};
+    if (!plain_name(name))
+        return -EINVAL;
+    w->node = node_get(&m->nodes, parent);
+    return w->node ? resolve_directory(m, w->node, &w->dir) : -ESTALE;
+}
+
+/* ---- New names ---- */
+
+/* Replies with the entry of what was just made there. */
+static void reply_made(fuse_req_t req, struct mount *m, const struct where *w, int rc)
+{
+    struct fuse_entry_param e;
+    struct node *n = NULL;
+    if (!rc)
+        rc = lookup_real(m, w->node, w->dir.fd, w->name, &e, &n);
+    if (!rc && S_ISREG(n->type))
+        tell_added(m, w->node, w->name, n->file);
+    node_put(&m->nodes, n);
+    if (rc)
+        reply_rc(req, m, rc);
+    else
+        reply_entry(req, m, &e);
+}
+
+/* The kernel looked the name up and found nothing, but a view may have appeared since. */
+static int where_free(struct mount *m, fuse_ino_t parent, const char *name, struct where *w)
+{
+    int rc = where_find(m, parent, name, w);
+    return !rc && view_visible(m, w->node, name) ? -EEXIST : rc;
+}
+
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    int rc = where_free(m, parent, name, &w);
+    if (!rc && (S_ISCHR(mode) || S_ISBLK(mode)) && fuse_req_ctx(req)->uid != 0)
+        rc = -EPERM;
+    if (!rc) {
+        cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+        rc = credentials_assume(m, req, &as);
+        if (!rc && mknodat(w.dir.fd, name, mode, rdev))
+            rc = -errno;
+    }
+    reply_made(req, m, &w, rc);
+}
+
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    int rc = where_free(m, parent, name, &w);
+    if (!rc) {
+        cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+        rc = credentials_assume(m, req, &as);
+        if (!rc && mkdirat(w.dir.fd, name, mode & 07777))
+            rc = -errno;
+    }
+    reply_made(req, m, &w, rc);
+}
+
+void op_symlink(fuse_req_t req, const char *link_target, fuse_ino_t parent, const char *name)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    int rc = where_free(m, parent, name, &w);
+    if (!rc) {
+        cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+        rc = credentials_assume(m, req, &as);
+        if (!rc && symlinkat(link_target, w.dir.fd, name))
+            rc = -errno;
+    }
+    reply_made(req, m, &w, rc);
+}
+
+void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+    struct mount *m = mount_of(req);
+    char text[PATH_MAX + 1];
+    struct node *n = node_get(&m->nodes, ino);
+    cleanup_close int fd = !n ? -ESTALE : n->kind == NODE_REAL ? resolve_path(m, n) : -EINVAL;
+    node_put(&m->nodes, n);
+    int rc = fd < 0 ? fd : 0;
+    ssize_t length = rc ? rc : readlinkat(fd, "", text, sizeof text - 1);
+    if (length < 0) {
+        /* ENOENT is what an empty path says of anything but a symlink. */
+        reply_rc(req, m, rc ? rc : errno == ENOENT ? -EINVAL : -errno);
+        return;
+    }
+    text[length] = '\0';
+    fuse_reply_readlink(req, text);
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *newname)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    int rc = where_free(m, newparent, newname, &w);
+    struct node *n = node_get(&m->nodes, ino);
+    if (!rc)
+        rc = !n ? -ESTALE : n->kind == NODE_VIEW ? -EPERM : n->kind == NODE_REAL ? 0 : -EROFS;
+    if (!rc) {
+        cleanup_close int fd = resolve_path(m, n);
+        rc = fd < 0 ? fd : 0;
+        char path[PROC_FD_SIZE];
+        proc_fd(fd, path);
+        cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+        if (!rc)
+            rc = credentials_assume(m, req, &as);
+        if (!rc && linkat(AT_FDCWD, path, w.dir.fd, newname, AT_SYMLINK_FOLLOW))
+            rc = -errno;
+    }
+    node_put(&m->nodes, n);
+    reply_made(req, m, &w, rc);
+}
+
+/* ---- Removing ---- */
+
+/* The node of a file no longer has this name. */
+static void forget_name(struct mount *m, struct file_id file, const struct where *w)
+{
+    struct node *n = node_find(&m->nodes, file);
+    if (n)
+        node_remove_name(&m->nodes, n, w->node, w->name);
+    node_put(&m->nodes, n);
+}
+
+static int remove_as_caller(fuse_req_t req, struct mount *m, const struct where *w, int flags)
+{
+    cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+    int rc = credentials_assume(m, req, &as);
+    return rc ? rc : unlinkat(w->dir.fd, w->name, flags) ? -errno : 0;
+}
+
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    struct statx x;
+    int rc = where_find(m, parent, name, &w);
+    if (!rc && announcer_is(m->announcer, fuse_req_ctx(req)->pid)) {
+        rc = view_announce_unlink(m, w.node, w.dir.fd, name);
+    } else if (!rc) {
+        rc = stat_at(w.dir.fd, name, &x);
+        if (!rc)
+            rc = remove_as_caller(req, m, &w, 0);
+        else if (rc == -ENOENT)
+            rc = view_unlink(m, w.node, name), x.stx_mode = 0;
+        if (!rc && x.stx_mode) {
+            forget_name(m, file_of_statx(&x), &w);
+            if (S_ISREG(x.stx_mode))
+                tell_removed(m, w.node, name, file_of_statx(&x));
+        }
+    }
+    reply_rc(req, m, rc);
+}
+
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where w;
+    struct statx x;
+    int rc = where_find(m, parent, name, &w);
+    if (!rc)
+        rc = stat_at(w.dir.fd, name, &x);
+    if (rc == -ENOENT && view_visible(m, w.node, name))
+        rc = -ENOTDIR;
+    if (!rc) {
+        /* The path before the name goes. */
+        cleanup_free char *path = path_of(m, w.node, name);
+        rc = remove_as_caller(req, m, &w, AT_REMOVEDIR);
+        if (!rc) {
+            forget_name(m, file_of_statx(&x), &w);
+            if (path)
+                intake_directory_removed(m->config.intake, path);
+        }
+    }
+    reply_rc(req, m, rc);
+}
+
+/* ---- RENAME
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void tell_renamed(struct mount *m, const struct where *from, const struct where *to, struct file_id id)
+{
+    cleanup_free char *path = node_path(&m->nodes, from->node, m->inbox);
+    cleanup_free char *newpath = node_path(&m->nodes, to->node, m->inbox);
+    if (path && newpath)
+        intake_renamed(m->config.intake, &(struct place){from->node->file, path, from->name},
+                       &(struct place){to->node->file, newpath, to->name}, id);
+}
+
+static void move_name(struct mount *m, struct file_id file, const struct where *from, const struct where *to)
+{
+    struct node *n = node_find(&m->nodes, file);
+    if (n)
+        node_rename(&m->nodes, n, from->node, from->name, to->node, to->name);
+    node_put(&m->nodes, n);
+}
+
+/* After an ordinary rename of x; `old` is what it replaced, or NULL. The paths are those before. */
+static void renamed(struct mount *m, const struct where *from, const struct where *to, const struct statx *x,
+                    const struct statx *old, const char *path, const char *newpath)
+{
+    if (old) {
+        forget_name(m, file_of_statx(old), to);
+        if (S_ISREG(old->stx_mode))
+            tell_removed(m, to->node, to->name, file_of_statx(old));
+        else if (S_ISDIR(old->stx_mode) && newpath)
+            intake_directory_removed(m->config.intake, newpath);
+    }
+    move_name(m, file_of_statx(x), from, to);
+    if (S_ISREG(x->stx_mode))
+        tell_renamed(m, from, to, file_of_statx(x));
+    else if (S_ISDIR(x->stx_mode) && path && newpath)
+        intake_directory_renamed(m->config.intake, path, newpath);
+}
+
+/* After an exchange of x and y. Two directories change their paths by way of a third. */
+static void exchanged(struct mount *m, const struct where *from, const struct where *to,
+                      const struct statx *x, const struct statx *y, const char *path, const char *newpath)
+{
+    move_name(m, file_of_statx(x), from, to);
+    move_name(m, file_of_statx(y), to, from);
+    cleanup_free char *third = NULL;
+    bool x_dir = S_ISDIR(x->stx_mode), y_dir = S_ISDIR(y->stx_mode);
+    if (asprintf(&third, "exchange %llx", (unsigned long long)x->stx_ino) < 0)
+        third = NULL;
+    struct intake *in = m->config.intake;
+    if (path && newpath && third) {
+        if (x_dir)
+            intake_directory_renamed(in, path, y_dir ? third : newpath);
+        if (y_dir)
+            intake_directory_renamed(in, newpath, path);
+        if (x_dir && y_dir)
+            intake_directory_renamed(in, third, newpath);
+    }
+    if (S_ISREG(x->stx_mode))
+        tell_renamed(m, from, to, file_of_statx(x));
+    if (S_ISREG(y->stx_mode))
+        tell_renamed(m, to, from, file_of_statx(y));
+}
+
+static int rename_as_caller(fuse_req_t req, struct mount *m, const struct where *from, const struct where *to,
+                            unsigned flags)
+{
+    cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+    int rc = credentials_assume(m, req, &as);
+    return rc ? rc : renameat2(from->dir.fd, from->name, to->dir.fd, to->name, flags) ? -errno : 0;
+}
+
+static int rename_real(fuse_req_t req, struct mount *m, const struct where *from, const struct where *to,
+                       const struct statx *x, unsigned flags)
+{
+    struct statx y;
+    bool there = !stat_at(to->dir.fd, to->name, &y);
+    bool over_view = !there && view_visible(m, to->node, to->name);
+    if (over_view && flags)
+        return flags & RENAME_EXCHANGE ? -EINVAL : -EEXIST;
+    cleanup_free char *path = path_of(m, from->node, from->name);
+    cleanup_free char *newpath = path_of(m, to->node, to->name);
+    int rc = rename_as_caller(req, m, from, to, flags);
+    if (rc)
+        return rc;
+    if (there && file_id_equal(file_of_statx(x), file_of_statx(&y)))
+        return 0; /* two names of one file: nothing happens */
+    if (flags & RENAME_EXCHANGE)
+        exchanged(m, from, to, x, &y, path, newpath);
+    else
+        renamed(m, from, to, x, there ? &y : NULL, path, newpath);
+    if (over_view)
+        notifier_push(m, to->node->id, to->name);
+    return 0;
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+               unsigned flags)
+{
+    struct mount *m = mount_of(req);
+    cleanup_where struct where from, to;
+    struct statx x;
+    int rc = where_find(m, parent, name, &from);
+    int rc_to = where_find(m, newparent, newname, &to);
+    rc = rc ? rc : rc_to;
+    if (!rc && (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)))
+        rc = -EINVAL;
+    if (!rc) {
+        rc = stat_at(from.dir.fd, name, &x);
+        if (!rc)
+            rc = rename_real(req, m, &from, &to, &x, flags);
+        else if (rc == -ENOENT)
+            rc = view_rename(m, from.node, from.dir.fd, name, to.node, to.dir.fd, newname, flags);
+    }
+    reply_rc(req, m, rc);
+}

@@ -1,0 +1,417 @@
+/* What a view does differently from a file: attributes, reading, copy-up, deletion, renaming, announcement.
+ */
+#include "fs/mount/views.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/base/cleanup.h"
+#include "fs/inbox/intake.h"
+#include "fs/mount/internal.h"
+#include "fs/mount/materialise.h"
+#include "fs/mount/notifier.h"
+#include "fs/mount/resolve.h"
+
+/* A status text (transcribing, FAILED) tells; it is not for editing. */
+static bool is_status(enum view_format format)
+{
+    return format >= VIEW_RESULT_FORMATS;
+}
+
+static void content_clear(struct view_content *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    free(c->text);
+    *c = (struct view_content){.fd = -1};
+}
+#define cleanup_content __attribute__((cleanup(content_clear)))
+
+/* ---- Attributes ---- */
+
+static void fill(const struct node *n, const struct view *v, uid_t uid, gid_t gid, mode_t mode,
+                 struct stat *st)
+{
+    *st = (struct stat){
+        .st_ino = n->ino,
+        .st_mode = S_IFREG | mode,
+        .st_nlink = 1,
+        .st_uid = uid,
+        .st_gid = gid,
+        .st_size = v->size,
+        .st_blksize = 4096,
+        .st_blocks = (v->size + 511) / 512,
+        .st_atim = v->mtime,
+        .st_mtim = v->mtime,
+        .st_ctim = v->mtime,
+    };
+}
+
+static bool see_recording(int dirfd, const struct view *v, struct statx *x)
+{
+    return !stat_at(dirfd, v->recording_name, x) && file_id_equal(file_of_statx(x), v->recording);
+}
+
+static mode_t view_mode(const struct statx *recording)
+{
+    return recording->stx_mode & 0666;
+}
+
+void view_attributes(struct mount *m, struct node *n, struct stat *st)
+{
+    struct view v, now;
+    struct statx x;
+    struct owner last;
+    struct node *dir;
+    char name[NAME_SIZE];
+    node_view_read(&m->nodes, n, &v, &last.uid, &last.gid, &last.mode);
+    if (node_place(&m->nodes, n, &dir, name)) {
+        cleanup_dir struct dir_ref at = DIR_REF_INIT;
+        bool seen = false;
+        if (!resolve_directory(m, dir, &at)) {
+            seen = see_recording(at.fd, &v, &x);
+            if (!seen && !library_find_view(m->config.library, dir->file, name, true, &now) &&
+                file_id_equal(now.recording, v.recording))
+                seen = see_recording(at.fd, &now, &x); /* it was renamed */
+        }
+        if (seen) {
+            last = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
+            node_view_owner(&m->nodes, n, last.uid, last.gid, last.mode);
+        }
+        node_put(&m->nodes, dir);
+    }
+    fill(n, &v, last.uid, last.gid, last.mode, st);
+}
+
+int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, const struct view *view,
+               struct fuse_entry_param *e, struct node **out)
+{
+    struct statx x;
+    struct view v;
+    struct stat st;
+    struct owner last;
+    bool seen = see_recording(dirfd, view, &x);
+    struct node *n = node_view(&m->nodes, view, dir, name, !seen || x.stx_nlink == 1, true);
+    if (!n)
+        return -ENOMEM;
+    if (seen)
+        node_view_owner(&m->nodes, n, x.stx_uid, x.stx_gid, view_mode(&x));
+    node_view_read(&m->nodes, n, &v, &last.uid, &last.gid, &last.mode);
+    fill(n, &v, last.uid, last.gid, last.mode, &st);
+    entry_fill(m, n, &st, e);
+    *out = n;
+    return 0;
+}
+
+bool view_visible(struct mount *m, const struct node *dir, const char *name)
+{
+    struct view v;
+    return !library_find_view(m->config.library, dir->file, name, false, &v);
+}
+
+/* ---- Becoming a real file ---- */
+
+/* The node of the file that was just made at (dir, name) in place of the view `n` (NULL: the kernel does not
+ * know that view), which answers for it from now on. A reference, or NULL. */
+static struct node *settle_real(struct mount *m, struct node *n, struct node *dir, const char *name, int fd)
+{
+    struct statx x;
+    if (stat_at(fd, "", &x))
+        return NULL;
+    struct node_fact fact = fact_from_statx(&x);
+    struct node *real = node_real(&m->nodes, &fact, dir, name, false, 0, NULL);
+    if (real && n)
+        node_become(&m->nodes, n, real);
+    tell_added(m, dir, name, fact.file);
+    notifier_push(m, dir->id, name);
+    return real;
+}
+
+static struct owner owner_of(struct mount *m, int dirfd, const struct view *v, const struct node *n)
+{
+    struct statx x;
+    struct view ignored;
+    struct owner o = {geteuid(), getegid(), 0444};
+    if (see_recording(dirfd, v, &x))
+        o = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
+    else if (n)
+        node_view_read(&m->nodes, n, &ignored, &o.uid, &o.gid, &o.mode);
+    return o;
+}
+
+/* Copy-up: makes the view a real file at its place. `content` is what an open handle reads, or NULL to ask
+ * the library; `empty`: it is about to be truncated. *real is a reference. 0 or negative errno: -ESTALE when
+ * the view is no longer there. Under copy_up. */
+static int copy_up(struct mount *m, struct node *n, const struct view_content *content, bool empty,
+                   struct node **real)
+{
+    *real = node_became(&m->nodes, n);
+    if (*real)
+        return 0;
+    struct node *dir;
+    char name[NAME_SIZE];
+    if (!node_place(&m->nodes, n, &dir, name))
+        return -ESTALE;
+    cleanup_dir struct dir_ref at = DIR_REF_INIT;
+    cleanup_content struct view_content fetched = {.fd = -1};
+    cleanup_close int fd = -1;
+    struct view v, now;
+    struct owner o;
+    int rc = resolve_directory(m, dir, &at);
+    if (!rc) {
+        node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
+        rc = library_find_view(m->config.library, dir->file, name, false, &now);
+        if (rc || !file_id_equal(now.recording, v.recording) || now.format != v.format)
+            rc = -ESTALE;
+    }
+    if (!rc && !content && !empty) {
+        rc = library_open_view(m->config.library, &v, &fetched);
+        content = &fetched;
+    }
+    if (!rc) {
+        o = owner_of(m, at.fd, &now, n);
+        fd = materialise(at.fd, name, empty ? NULL : content, &o, false);
+        rc = fd == -EEXIST ? -ESTALE : fd < 0 ? fd : 0; /* a real file was faster: it wins */
+    }
+    if (!rc) {
+        *real = settle_real(m, n, dir, name, fd);
+        rc = *real ? 0 : -EIO;
+    }
+    node_put(&m->nodes, dir);
+    return rc;
+}
+
+/* A descriptor of the real file for a handle opened with `flags`. */
+static int open_real(struct mount *m, struct node *real, int flags)
+{
+    cleanup_close int path = resolve_path(m, real);
+    return path < 0 ? path : reopen(path, backing_flags(flags));
+}
+
+int view_handle_fd(struct mount *m, struct handle *h, pid_t pid)
+{
+    int fd = atomic_load(&h->base.fd);
+    if (fd >= 0)
+        return fd;
+    pthread_mutex_lock(&m->copy_up);
+    fd = atomic_load(&h->base.fd);
+    if (fd < 0) {
+        struct node *real = NULL, *n = h->base.node; /* changes under copy_up only */
+        int rc = copy_up(m, n, &h->content, false, &real);
+        fd = rc ? rc : open_real(m, real, h->flags);
+        if (fd >= 0) {
+            handle_opened(m, h, real->file, pid);
+            node_move_handle(&m->nodes, &h->base, real, fd);
+        }
+        node_put(&m->nodes, real);
+    }
+    pthread_mutex_unlock(&m->copy_up);
+    return fd;
+}
+
+int view_truncate(struct mount *m, struct node *n, off_t size, struct node **real)
+{
+    *real = NULL;
+    if (is_status(n->view->format))
+        return -EACCES;
+    pthread_mutex_lock(&m->copy_up);
+    int rc = copy_up(m, n, NULL, size == 0, real);
+    pthread_mutex_unlock(&m->copy_up);
+    if (rc)
+        return rc;
+    cleanup_close int path = resolve_path(m, *real);
+    if (path < 0)
+        return path;
+    char name[PROC_FD_SIZE];
+    proc_fd(path, name);
+    if (truncate(name, size))
+        return -errno;
+    intake_modified(m->config.intake, (*real)->file);
+    return 0;
+}
+
+/* ---- Opening and reading ---- */
+
+/* Open with O_TRUNC: it is changed before anything is read. */
+static int open_truncated(struct mount *m, struct node *n, struct handle *h, pid_t pid)
+{
+    struct node *real = NULL;
+    pthread_mutex_lock(&m->copy_up);
+    int rc = copy_up(m, n, NULL, true, &real);
+    pthread_mutex_unlock(&m->copy_up);
+    if (rc)
+        return rc;
+    int fd = open_real(m, real, h->flags);
+    if (fd >= 0 && ftruncate(fd, 0) && wants_write(h->flags)) {
+        rc = -errno; /* another handle may have written to it by now */
+        close(fd);
+        fd = rc;
+    }
+    if (fd >= 0) {
+        atomic_store(&h->base.fd, fd);
+        h->kind = HANDLE_REAL;
+        handle_opened(m, h, real->file, pid);
+        handle_modified(m, h);
+        node_add_handle(&m->nodes, real, &h->base);
+    }
+    node_put(&m->nodes, real);
+    return fd < 0 ? fd : 0;
+}
+
+void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
+{
+    struct view v;
+    struct owner o;
+    node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
+    bool change = wants_write(fi->flags) || (fi->flags & O_TRUNC);
+    if (change && is_status(v.format)) {
+        reply_rc(req, m, -EACCES);
+        return;
+    }
+    struct handle *h = handle_new(HANDLE_VIEW, -1, fi->flags & ~O_TRUNC);
+    if (!h) {
+        reply_rc(req, m, -ENOMEM);
+        return;
+    }
+    int rc;
+    if ((fi->flags & O_TRUNC) && v.size > 0) {
+        rc = open_truncated(m, n, h, fuse_req_ctx(req)->pid);
+    } else {
+        rc = library_open_view(m->config.library, &v, &h->content);
+        if (!rc)
+            node_add_handle(&m->nodes, n, &h->base);
+        /* A node stands for one version, so that its pages stay right; a status text may be newer than its
+         * node. */
+        fi->keep_cache = !is_status(v.format);
+        fi->direct_io = is_status(v.format);
+        fi->noflush = !change;
+    }
+    if (rc) {
+        free(h);
+        reply_rc(req, m, rc);
+        return;
+    }
+    fi->fh = (uintptr_t)h;
+    if (fuse_reply_open(req, fi))
+        handle_free(m, h);
+}
+
+ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, off_t off)
+{
+    if (node_handle_is_behind(&m->nodes, &h->base)) {
+        int fd = view_handle_fd(m, h, 0);
+        return fd < 0 ? fd : -EAGAIN;
+    }
+    if (h->content.fd >= 0) {
+        ssize_t n = pread(h->content.fd, data, size, off);
+        return n < 0 ? -errno : n;
+    }
+    if (off < 0 || (size_t)off >= h->content.size)
+        return 0;
+    size_t left = h->content.size - (size_t)off, n = left < size ? left : size;
+    memcpy(data, h->content.text + off, n);
+    return (ssize_t)n;
+}
+
+/* ---- Names
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+int view_unlink(struct mount *m, struct node *dir, const char *name)
+{
+    if (!view_visible(m, dir, name))
+        return -ENOENT;
+    /* -ENOENT: it was about to go anyway, because its recording has just gone. */
+    int rc = library_hide_view(m->config.library, dir->file, name);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, struct node *newdir,
+                int newdirfd, const char *newname, unsigned flags)
+{
+    struct view v;
+    if (library_find_view(m->config.library, dir->file, name, false, &v))
+        return -ENOENT;
+    if (flags & RENAME_EXCHANGE)
+        return -EINVAL;
+    if (dir == newdir && !strcmp(name, newname))
+        return 0;
+    struct statx target;
+    bool replaces = !stat_at(newdirfd, newname, &target);
+    if ((flags & RENAME_NOREPLACE) && (replaces || view_visible(m, newdir, newname)))
+        return -EEXIST;
+    if (replaces && S_ISDIR(target.stx_mode))
+        return -EISDIR;
+    struct statx x;
+    bool alone = !see_recording(dirfd, &v, &x) || x.stx_nlink == 1;
+    struct node *n = node_view(&m->nodes, &v, dir, name, alone, false);
+    if (!n)
+        return -ENOMEM;
+    cleanup_content struct view_content content = {.fd = -1};
+    cleanup_close int fd = -1;
+    struct owner o = owner_of(m, dirfd, &v, n);
+    pthread_mutex_lock(&m->copy_up);
+    int rc = library_open_view(m->config.library, &v, &content);
+    if (!rc) {
+        fd = materialise(newdirfd, newname, &content, &o, !(flags & RENAME_NOREPLACE));
+        rc = fd < 0 ? fd : 0;
+    }
+    if (!rc) {
+        if (replaces) {
+            struct node *old = node_find(&m->nodes, file_of_statx(&target));
+            if (old)
+                node_remove_name(&m->nodes, old, newdir, newname);
+            node_put(&m->nodes, old);
+            if (S_ISREG(target.stx_mode))
+                tell_removed(m, newdir, newname, file_of_statx(&target));
+        }
+        node_put(&m->nodes, settle_real(m, n, newdir, newname, fd));
+        library_hide_view(m->config.library, dir->file, name);
+    }
+    pthread_mutex_unlock(&m->copy_up);
+    node_put(&m->nodes, n);
+    return rc;
+}
+
+/* ---- The announcer ---- */
+
+void view_announce_create(fuse_req_t req, struct mount *m, struct node *dir, int dirfd, const char *name,
+                          struct fuse_file_info *fi)
+{
+    struct statx x;
+    struct view v;
+    struct fuse_entry_param e;
+    struct node *n = NULL;
+    struct handle *h = handle_new(HANDLE_ANNOUNCE, -1, fi->flags);
+    int rc = h ? 0 : -ENOMEM;
+    /* A real file shadows it, or it is no longer wanted. Never is a real file made for the announcer. */
+    if (!rc && (!stat_at(dirfd, name, &x) || library_confirm_view(m->config.library, dir->file, name, &v)))
+        rc = -EEXIST;
+    if (!rc)
+        rc = view_entry(m, dir, dirfd, name, &v, &e, &n);
+    if (rc) {
+        free(h);
+        reply_rc(req, m, rc);
+        return;
+    }
+    node_add_handle(&m->nodes, n, &h->base);
+    node_put(&m->nodes, n);
+    fi->fh = (uintptr_t)h;
+    fi->noflush = 1;
+    if (fuse_reply_create(req, &e, fi)) {
+        node_forget(&m->nodes, e.ino, 1);
+        handle_free(m, h);
+    }
+}
+
+int view_announce_unlink(struct mount *m, struct node *dir, int dirfd, const char *name)
+{
+    struct statx x;
+    if (!stat_at(dirfd, name, &x))
+        return -EEXIST;
+    return library_withdraw_view(m->config.library, dir->file, name);
+}
