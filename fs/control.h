@@ -1,0 +1,63 @@
+/* The control socket: how scribectl, and whoever else runs as the same user, asks a running scribefs.
+ *
+ * STORE/state/control is a stream socket, mode 0600, answered only to the daemon's own user and root. Both
+ * sides write one JSON object to a line. Requests of one client are answered in order.
+ *
+ *   {"command":"status","path":P,"limit":N}
+ *       -> a status object: {"engine":TEXT,"trouble":TEXT or
+ * null,"counts":{"arriving":N,"queued":N,"running":N,"done":N,"failed":N}, "items":[ITEM…],"omitted":N}. The
+ * counts are of all recordings at P; "items" are the first N (default 1000, the running ones first, the done
+ * ones last), "omitted" says how many are left out.
+ *   {"command":"watch","path":P,"limit":N}
+ *       -> a status object now and after each change, at most two a second, until the client hangs up.
+ *   {"command":"wait","path":P,"limit":N,"timeout_ms":T,"progress":true}
+ *       -> a status object with "final":true and "timed_out":false once every recording at P is done or
+ * failed and what it shows for that can be seen; "timed_out":true when T has passed first (no timeout_ms: no
+ * limit). With "progress", status objects with "final":false before that, as for watch. A path that is not
+ * known has two seconds to become known.
+ *   {"command":"retry","path":P}, {"command":"restore","path":P}
+ *       -> {"count":N}: failed recordings that are tried again; deleted views that are back.
+ *   anything that cannot be answered
+ *       -> {"error":{"code":C,"message":TEXT}}, C being "request", "not_found", "forbidden", "busy" or
+ * "memory". After "forbidden", "busy", and a line that is too long, the connection is closed.
+ *
+ * P is relative to the inbox: a recording, one of its views, or a directory and all below it; "" (the
+ * default) is everything. File names are bytes and JSON is text: where a name is not UTF-8, "path" has U+FFFD
+ * in place of what is wrong and "path_bytes" holds the exact bytes in hexadecimal, which wins. The same goes
+ * for "base" and in requests.
+ *
+ * ITEM: {"path","base","state":"arriving|queued|running|done|failed", while running
+ * "stage":"preparing|publishing|submitted| recognising","done","total" (0: not known), while queued
+ * "position" (0: next),"not_before_ms", always "duration_ms" (of the audio),
+ * "queued_ms","started_ms","finished_ms","expected_ms" (milliseconds since 1970; 0: not known), "attempts",
+ * "hidden":[formats of deleted views], "job" (hex), and after a failure
+ * "error":{"class","code","detail","cause","next"}}. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backend/base/error.h"
+
+struct control;
+struct library;
+struct loop;
+
+struct control_config {
+    struct loop *loop; /* everything here runs on its thread */
+    struct library *library;
+    int state_fd; /* STORE/state; stays the caller's, and open until control_free() */
+    /* Writes one line about the recogniser; "" for nothing to say. */
+    void (*engine)(void *context, char *line, size_t size);
+    /* True, and a line, while the index or the disk is in trouble. */
+    bool (*trouble)(void *context, char *line, size_t size);
+    void *context;
+};
+
+/* Begins to listen. A socket left by a daemon that died is replaced: the caller holds the store's lock.
+ * Before the loop runs, or on its thread. 0, or negative errno and *err ("control.socket"). */
+int control_new(const struct control_config *config, struct control **out, struct error *err);
+/* Something that an item says may have changed. On the loop's thread; cheap to call often. */
+void control_changed(struct control *c);
+/* Hangs up on everybody and removes the socket. On the loop's thread or after it; before loop_free(). */
+void control_free(struct control *c);

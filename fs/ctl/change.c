@@ -1,0 +1,65 @@
+/* scribectl retry and restore. */
+#include <stdio.h>
+
+#include "backend/base/buffer.h"
+#include "fs/ctl/connection.h"
+#include "fs/ctl/target.h"
+#include "fs/inbox/status.h"
+
+struct words {
+    const char *command, *none, *one, *many;
+};
+
+static int change(struct connection *c, const struct words *words, const char *path)
+{
+    cJSON *answer;
+    int code = connection_ask(c, words->command, path, NULL);
+    if (code == EXIT_OK)
+        code = connection_hear(c, path, &answer);
+    if (code != EXIT_OK)
+        return code;
+    const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, "count");
+    int count = cJSON_IsNumber(number) ? number->valueint : 0;
+    cJSON_Delete(answer);
+    cleanup_buffer struct buffer name = {0};
+    status_escape(*path ? path : "inbox", &name);
+    const char *shown = name.data ? name.data : "";
+    if (count == 0)
+        printf("%s: %s\n", shown, words->none);
+    else
+        printf("%s: %d %s\n", shown, count, count == 1 ? words->one : words->many);
+    return EXIT_OK;
+}
+
+static int change_all(const struct ctl_options *options, const struct words *words)
+{
+    cleanup_target struct target target = {0};
+    cleanup_connection struct connection c = {.fd = -1};
+    int code = target_find(options, &target);
+    if (code == EXIT_OK)
+        code = connection_open(&c, target.store);
+    if (code != EXIT_OK)
+        return code;
+    for (int i = 0; i < target.count; i++) {
+        int one = change(&c, words, target.paths[i]);
+        if (one == EXIT_NO_DAEMON)
+            return one;
+        if (one != EXIT_OK)
+            code = one;
+    }
+    return code;
+}
+
+int ctl_retry(const struct ctl_options *options)
+{
+    static const struct words words = {"retry", "nothing has failed", "recording is tried again",
+                                       "recordings are tried again"};
+    return change_all(options, &words);
+}
+
+int ctl_restore(const struct ctl_options *options)
+{
+    static const struct words words = {"restore", "no transcript was deleted", "transcript is back",
+                                       "transcripts are back"};
+    return change_all(options, &words);
+}

@@ -1,0 +1,23 @@
+/* scribectl: what its parts share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "fs/exitcodes.h"
+
+struct ctl_options {
+    const char *store; /* -s, or NULL */
+    bool json, watch, quiet;
+    double timeout; /* seconds, or < 0 for none */
+    char **paths;
+    int path_count;
+};
+
+/* The commands: each returns an exit code and has said why, on stderr, if that is not 0. */
+int ctl_status(const struct ctl_options *options);
+int ctl_wait(const struct ctl_options *options);
+int ctl_retry(const struct ctl_options *options);
+int ctl_restore(const struct ctl_options *options);
+
+/* Prints "scribectl: …" as one line on stderr, control characters escaped; returns the code. */
+int complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

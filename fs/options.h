@@ -1,0 +1,33 @@
+/* The command line and the settings file of scribefs: one table of keys for both. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "backend/base/error.h"
+#include "backend/local/local.h"
+#include "fs/inbox/settle.h"
+
+struct options {
+    char *store, *mountpoint;
+    bool foreground, debug, help, version;
+    char *config;       /* settings file given with config= */
+    char *log;          /* log file */
+    char *fuse_options; /* for libfuse: what is not ours */
+    bool announce;
+    double attr_timeout;
+    int threads;
+    struct settle_times settle;
+    int workers;
+    enum local_engine engine;
+    char *model, *vosk, *sphinx_model, *language, *worker, *announcer;
+    int hang_seconds, memory_mb;
+};
+
+/* Reads the command line: [-f] [-d] [-o OPTION[,OPTION…]] STORE MOUNTPOINT (mount(8) helper order). 0, or
+ * -EINVAL and *err ("usage" or "config.…"). Free with options_free() in any case. */
+int options_parse(struct options *o, int argc, char **argv, struct error *err);
+/* Reads the settings file, config= or else STORE/scribefs.conf or else /etc/scribefs.conf if there; what the
+ * command line said wins. 0 or negative errno and *err, which names file, line and key. */
+int options_read_config(struct options *o, struct error *err);
+void options_free(struct options *o);
+void options_usage(void);
