@@ -155,7 +155,6 @@ static int add_segment(struct maker *m, size_t from, size_t to)
         m->segment[0].space = false;
     }
     count += named;
-    m->segment[count - 1].glued = false;
 
     int64_t next = to < m->tokens.count && source[0].begin_ms <= m->tokens.items[to].begin_ms
                        ? m->tokens.items[to].begin_ms

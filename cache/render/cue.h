@@ -27,12 +27,14 @@ struct cues {
  *  - a cue has one or two lines, none wider than the language allows, none empty;
  *  - it lasts at most 7 s and ends after it begins; the next begins 83 ms later at the earliest;
  *  - it has one speaker and one channel, and no silence of more than 1.5 s inside;
- *  - it begins with its first word (83 ms later where there is no pause) and ends with its last word or up
- * to 1.5 s after it, unless several people talk at once: then cues follow each other in the order they were
- * spoken;
  *  - no gap between two cues is longer than 83 ms and shorter than 500 ms;
- *  - words, numbers with their units, and 《titles》 stay whole unless they are wider than a line; no line
- * begins with closing or ends with opening punctuation. Where two or more speakers are known, a cue names its
- * speaker when the one before was another's or 5 s ago. 0 or -ENOMEM; clear it in any case. */
+ *  - words, numbers with their units, and 《titles》 stay whole unless they are wider than a line;
+ *  - no line begins with closing or ends with opening punctuation.
+ * With believable times, a cue begins with its first word (83 ms later where there is no pause) and ends with
+ * its last word or up to 1.5 s after it. Where several people talk at once, their cues follow each other in
+ * the order they were spoken.
+ *
+ * Where two or more speakers are known, a cue names its speaker when the one before was another's or 5 s ago.
+ * 0 or -ENOMEM; clear it in any case. */
 int cues_of(const struct transcript *t, const struct language *language, struct cues *out);
 void cues_clear(struct cues *cues);

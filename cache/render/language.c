@@ -174,19 +174,19 @@ static const char *const units[] = {"%",   "km", "m",  "cm",      "mm",      "kg
                                     "kwh", "w",  "v",  "percent", "million", "billion", NULL};
 
 /* The piece in lower case, without punctuation at its ends; empty when it is longer than any word of the
- * lists. */
+ * lists. ASCII only, so that no locale has a say. */
 static void plain_word(struct language_piece piece, char word[16])
 {
-    while (piece.len && ispunct((unsigned char)piece.text[0]) && piece.text[0] != '%' &&
-           piece.text[0] != '$') {
+    while (piece.len && strchr(" \"'([{-.", piece.text[0])) {
         piece.text++;
         piece.len--;
     }
-    while (piece.len && strchr(".,;:!?\"')]", piece.text[piece.len - 1]))
+    while (piece.len && strchr(" .,;:!?\"')]", piece.text[piece.len - 1]))
         piece.len--;
     size_t n = piece.len < 16 ? piece.len : 0;
     for (size_t i = 0; i < n; i++)
-        word[i] = (char)tolower((unsigned char)piece.text[i]);
+        word[i] =
+            piece.text[i] >= 'A' && piece.text[i] <= 'Z' ? (char)(piece.text[i] + 'a' - 'A') : piece.text[i];
     word[n] = '\0';
 }
 
@@ -226,7 +226,7 @@ static bool is_capitalised(struct language_piece piece)
 bool language_is_quantity(struct language_piece left, struct language_piece right)
 {
     uint32_t last = text_last(left.text, left.len), first = text_first(right.text, right.len);
-    if (last >= 0x80 || !isdigit((int)last))
+    if (last < '0' || last > '9')
         return false;
     if (text_is_cjk(first) && !uc_is_general_category(first, UC_PUNCTUATION)) /* 3个, 2024年 */
         return true;

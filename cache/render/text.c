@@ -34,6 +34,23 @@ bool text_is_cjk(uint32_t c)
     return false;
 }
 
+bool text_is_spoken(uint32_t c)
+{
+    return !(c < 0x80 ? c <= ' ' : uc_is_property_white_space(c)) &&
+           !uc_is_general_category(c, UC_PUNCTUATION);
+}
+
+bool text_is_silent(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        uint32_t c;
+        i += utf8_next(text + i, len - i, &c);
+        if (text_is_spoken(c))
+            return false;
+    }
+    return true;
+}
+
 uint32_t text_first(const char *text, size_t len)
 {
     uint32_t c;

@@ -19,6 +19,11 @@ void text_clean_subtitle(struct buffer *out, const char *raw);
 /* Han, kana, bopomofo and the punctuation that goes with them: written without spaces. */
 bool text_is_cjk(uint32_t c);
 
+/* Neither white space nor punctuation: takes time to say. */
+bool text_is_spoken(uint32_t c);
+/* Nothing in it is spoken. */
+bool text_is_silent(const char *text, size_t len);
+
 /* The character that begins or ends a text of len > 0 bytes of valid UTF-8. */
 uint32_t text_first(const char *text, size_t len);
 uint32_t text_last(const char *text, size_t len);

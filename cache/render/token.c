@@ -59,8 +59,13 @@ static size_t cut(const char *text, size_t len, int columns)
             return n;
     }
     for (size_t n = widest; n > 0;) {
-        uint32_t last = text_last(text, n);
-        if (!language_closes(text_first(text + n, len - n)) && !language_opens(last))
+        size_t end = n, rest = n;
+        while (end > 0 && text[end - 1] == ' ')
+            end--;
+        while (rest < len && text[rest] == ' ')
+            rest++;
+        if (end > 0 && rest < len && !language_closes(text_first(text + rest, len - rest)) &&
+            !language_opens(text_last(text, end)))
             return n;
         /* One grapheme cluster less: the longest beginning that is shorter. */
         size_t shorter = 0;
@@ -97,6 +102,11 @@ static int add_pieces(struct builder *b, size_t at, size_t len, bool space)
         space = end < n;
         text += n;
         len -= n;
+        while (len && text[0] == ' ') {
+            space = true;
+            text++;
+            len--;
+        }
     }
     return 0;
 }
@@ -133,8 +143,27 @@ static void drop_punctuation(struct builder *b)
     out->count = kept;
 }
 
-/* Cuts the text from `start` on at spaces, and beside Chinese or Japanese characters where Unicode's rules
- * (UAX #14) let a line break. */
+/* Whether a token that begins at `from` ends at `at`: at a space, and beside Chinese or Japanese characters
+ * where Unicode's rules (UAX #14) let a line break. A mark that stands alone ("mot !", "( mot") stays with
+ * its word. */
+static bool is_boundary(const char *text, size_t len, size_t from, size_t at, char rule)
+{
+    if (((unsigned char)text[at] & 0xC0) == 0x80)
+        return false;
+    if (text[at - 1] != ' ')
+        return rule == UC_BREAK_POSSIBLE && (text_is_cjk(text_last(text + from, at - from)) ||
+                                             text_is_cjk(text_first(text + at, len - at)));
+    const char *end = memchr(text + at, ' ', len - at);
+    size_t next = end ? (size_t)(end - text) - at : len - at;
+    if (language_closes(text_first(text + at, next)) && text_is_silent(text + at, next))
+        return false;
+    const char *begin = memrchr(text + from, ' ', at - 1 - from);
+    size_t last = begin ? (size_t)(begin + 1 - text) : from;
+    return !(language_opens(text_last(text + last, at - 1 - last)) &&
+             text_is_silent(text + last, at - 1 - last));
+}
+
+/* Cuts the text from `start` on into tokens. */
 static int add_tokens(struct builder *b, size_t start)
 {
     const char *text = b->out->text.data + start;
@@ -152,9 +181,7 @@ static int add_tokens(struct builder *b, size_t start)
     }
     for (size_t from = 0; from < len;) {
         size_t to = from + 1;
-        while (to < len && !(text[to - 1] == ' ' && text[to] != ' ') &&
-               !(breaks[to] == UC_BREAK_POSSIBLE && (text_is_cjk(text_last(text + from, to - from)) ||
-                                                     text_is_cjk(text_first(text + to, len - to)))))
+        while (to < len && !is_boundary(text, len, from, to, breaks[to]))
             to++;
         size_t end = to;
         while (end > from && text[end - 1] == ' ')
@@ -259,7 +286,8 @@ static int add_sentence(struct builder *b, const struct sentence *s)
         return 0;
     int rc = add_tokens(b, start);
     if (!rc)
-        rc = token_times(out->items + b->first, out->count - b->first, out->text.data, s);
+        rc = token_times(out->items + b->first, out->count - b->first, out->text.data, s,
+                         b->subtitle ? TOKEN_LONGEST_MS : INT64_MAX / 2);
     if (rc)
         return rc;
     score_breaks(b);

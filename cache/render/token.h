@@ -30,8 +30,8 @@ struct tokens {
     struct buffer text;
 };
 
-/* No token lasts longer than this: half a second less than a subtitle may stay (7 s, Netflix timed text
- * guide), so that there is room to close the gap to the next one. */
+/* No token of a subtitle lasts longer than this: half a second less than a subtitle may stay (7 s, Netflix
+ * timed text guide), so that there is room to close the gap to the next one. */
 #define TOKEN_LONGEST_MS 6500
 
 /* Fills *out (zeroed). With `subtitle`, tokens are at most as wide as a line, characters with a meaning in

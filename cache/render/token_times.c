@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include <unicase.h>
-#include <unictype.h>
 
 #include "backend/base/cleanup.h"
 #include "backend/base/utf8.h"
 #include "backend/transcript.h"
+#include "cache/render/language.h"
+#include "cache/render/text.h"
 #include "cache/render/token.h"
 
 #define LATEST_MS (INT64_C(1) << 50) /* keeps sums far from overflow */
@@ -17,25 +18,19 @@
 #define RESYNC_RUN 4      /* characters that must agree to go on */
 #define MS_PER_COLUMN 100 /* slow speech: bounds what a token without a word may take of a pause */
 
-/* A character that is spoken: not white space, not punctuation. */
+/* A character that is spoken. */
 struct atom {
     uint32_t c;
     size_t owner; /* token or word */
     int64_t begin_ms, end_ms;
 };
 
-static bool is_atom(uint32_t c)
-{
-    return !(c < 0x80 ? c <= ' ' : uc_is_property_white_space(c)) &&
-           !uc_is_general_category(c, UC_PUNCTUATION);
-}
-
 static size_t add_atoms(struct atom *atoms, size_t count, const char *text, size_t len, size_t owner)
 {
     for (size_t i = 0; i < len;) {
         uint32_t c;
         i += utf8_next(text + i, len - i, &c);
-        if (is_atom(c))
+        if (text_is_spoken(c))
             atoms[count++] = (struct atom){.c = uc_tolower(c), .owner = owner};
     }
     return count;
@@ -177,8 +172,8 @@ static size_t word_bytes(const struct sentence *s)
     return bytes;
 }
 
-/* Order within the sentence; no token longer than what can be shown. */
-static void put_in_order(struct token *tokens, size_t count)
+/* Order within the sentence; no token longer than `longest`. */
+static void put_in_order(struct token *tokens, size_t count, int64_t longest)
 {
     for (size_t i = 0; i < count; i++) {
         struct token *t = &tokens[i];
@@ -186,14 +181,39 @@ static void put_in_order(struct token *tokens, size_t count)
         t->begin_ms = t->begin_ms < low ? low : t->begin_ms > LATEST_MS ? LATEST_MS : t->begin_ms;
         if (t->end_ms < t->begin_ms)
             t->end_ms = t->begin_ms;
-        if (t->end_ms > t->begin_ms + TOKEN_LONGEST_MS)
-            t->end_ms = t->begin_ms + TOKEN_LONGEST_MS;
+        if (t->end_ms > t->begin_ms + longest)
+            t->end_ms = t->begin_ms + longest;
         if (i && t[-1].end_ms > t->begin_ms)
             t[-1].end_ms = t->begin_ms;
     }
 }
 
-int token_times(struct token *tokens, size_t count, const char *text, const struct sentence *s)
+/* Punctuation that stands alone takes no time: what closes comes at the end of the token before, all else at
+ * the beginning of the next, so that no pause gets between them. */
+static void attach_punctuation(struct token *tokens, size_t count, const char *text)
+{
+    for (size_t i = count; i-- > 0;) {
+        struct token *t = &tokens[i];
+        if (i + 1 < count && text_is_silent(text + t->at, t->full_len) &&
+            !language_closes(text_first(text + t->at, t->full_len)))
+            t->begin_ms = t->end_ms = t[1].begin_ms;
+    }
+    for (size_t i = 1; i < count; i++) {
+        struct token *t = &tokens[i];
+        if (text_is_silent(text + t->at, t->full_len) &&
+            (i + 1 == count || language_closes(text_first(text + t->at, t->full_len))))
+            t->begin_ms = t->end_ms = t[-1].end_ms;
+    }
+}
+
+static void finish(struct token *tokens, size_t count, const char *text, int64_t longest)
+{
+    put_in_order(tokens, count, longest);
+    attach_punctuation(tokens, count, text);
+}
+
+int token_times(struct token *tokens, size_t count, const char *text, const struct sentence *s,
+                int64_t longest_ms)
 {
     if (!count)
         return 0;
@@ -211,7 +231,7 @@ int token_times(struct token *tokens, size_t count, const char *text, const stru
     size_t word_count = add_words(words, s);
     if (!word_count || words[word_count - 1].end_ms <= words[0].begin_ms) {
         distribute(tokens, count, s->begin_ms, latest_end);
-        put_in_order(tokens, count);
+        finish(tokens, count, text, longest_ms);
         return 0;
     }
 
@@ -235,6 +255,6 @@ int token_times(struct token *tokens, size_t count, const char *text, const stru
             words[extents[i].last].owner == words[extents[i + 1].first].owner)
             tokens[i].glued = true;
     }
-    put_in_order(tokens, count);
+    finish(tokens, count, text, longest_ms);
     return 0;
 }

@@ -200,18 +200,21 @@ static void make_sentence(struct stream *s, struct voice *v, int *number, int64_
     uint32_t last = 0;
     for (int i = 0; i < words && *number < MOST_WORDS && v->count < MOST_WORDS; i++) {
         char word[400], full[420] = "";
-        bool unit = i > 0 && one_in(30);
+        bool common = s->kind != CROSSTALK; /* else nobody could tell who said it */
+        bool unit = common && i > 0 && one_in(30);
         if (unit)
             strcpy(word, "km");
-        else if (one_in(30))
+        else if (common && one_in(30))
             strcpy(word, "12");
         else
             make_word(s, (*number)++, word);
         const char *p = word;
         uint32_t first = get(&p);
         if (own_text && !unit && one_in(25))
-            strcat(full, is_cjk(first) ? "《" : "(");
+            strcat(full, is_cjk(first) ? "《" : one_in(2) ? "( " : "(");
         strcat(full, word);
+        if (own_text && !is_cjk(first) && one_in(25))
+            strcat(full, " "); /* as the French do before some marks */
         const char *mark = one_in(5) ? make_punctuation(is_cjk(first)) : "";
         if (own_text)
             strcat(full, mark);
@@ -392,7 +395,7 @@ static void check_line(const struct stream *s, const char *line)
     if (line[0] == ' ' || line[strlen(line) - 1] == ' ')
         VIOLATION("a space at the end of a line: [%s]", line);
     const char *p = line;
-    if (contains(U"，。！？、；：）》」』”’)]}", get(&p)))
+    if (contains(U"，。！？、；：）》」』”’)]},.!?;:", get(&p)))
         VIOLATION("H12: begins with closing punctuation: %s", line);
     if (contains(U"（《「『“‘([", last_of(line)))
         VIOLATION("H12: ends with opening punctuation: %s", line);
@@ -644,6 +647,37 @@ static void an_article_stays_with_its_noun(void **state)
         {-1, 0, 4000, "Everybody noticed loudly the strangely coloured elephants"});
 }
 
+static void brackets_stay_with_what_they_enclose(void **state)
+{
+    (void)state;
+    SRT("en", "1\n00:00:00,000 --> 00:00:05,000\nThey said the name\nof it was call( and nobody knew why\n\n",
+        {-1, 0, 5000, "They said the name of it was call( and nobody knew why"});
+    SRT("en", "1\n00:00:00,000 --> 00:00:05,000\nEverybody noticed\nloudly )strangely coloured elephants\n\n",
+        {-1, 0, 5000, "Everybody noticed loudly )strangely coloured elephants"});
+}
+
+static void a_lone_dash_goes_with_what_follows_a_silence(void **state)
+{
+    (void)state;
+    struct transcript *t = transcript_new();
+    t->language = strdup("en");
+    struct sentence *s = transcript_add_sentence(t);
+    s->text = strdup("Yes — no.");
+    s->end_ms = 5000;
+    for (int i = 0; i < 2; i++) {
+        struct word *w = sentence_add_word(s);
+        w->text = strdup(i ? "no" : "yes");
+        w->begin_ms = i * 4000;
+        w->end_ms = i * 4000 + 1000;
+    }
+    struct buffer out = {0};
+    assert_int_equal(render_srt(t, NULL, &out), 0);
+    assert_string_equal(out.data, "1\n00:00:00,000 --> 00:00:01,000\nYes\n\n"
+                                  "2\n00:00:04,000 --> 00:00:05,000\n— no.\n\n");
+    buffer_clear(&out);
+    transcript_free(t);
+}
+
 static void chinese_loses_commas_and_full_stops(void **state)
 {
     (void)state;
@@ -769,6 +803,8 @@ int main(void)
         cmocka_unit_test(a_short_sentence_stays_on_one_line),
         cmocka_unit_test(a_longer_one_gets_two_balanced_lines),
         cmocka_unit_test(an_article_stays_with_its_noun),
+        cmocka_unit_test(brackets_stay_with_what_they_enclose),
+        cmocka_unit_test(a_lone_dash_goes_with_what_follows_a_silence),
         cmocka_unit_test(chinese_loses_commas_and_full_stops),
         cmocka_unit_test(spaces_between_chinese_characters_go),
         cmocka_unit_test(the_script_tells_the_language_if_nobody_does),

@@ -252,8 +252,10 @@ static void json_is_always_valid_text(void **state)
         {"a\tb\nc\rd\x01\x7f", "\"a\\tb\\nc\\rd\\u0001\\u007f\""},
         {"\\ / \"", "\"\\\\ / \\\"\""},
         {"\xff", "\"\xEF\xBF\xBD\""},
-        {"a\xc3", "\"a\xEF\xBF\xBD\""},                               /* cut off */
-        {"\xc0\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* over-long */
+        {"a\xc3", "\"a\xEF\xBF\xBD\""},               /* cut off */
+        {"\xc0\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* over-long */
+        {"\xe0\x80\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
+        {"\xf0\x80\x80\xaf", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},
         {"\xed\xa0\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* a surrogate */
         {"\xf0\x9f\x98x", "\"\xEF\xBF\xBDx\""},                       /* one for the longest good beginning */
         {"\xf4\x90\x80\x80", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* too high */
