@@ -1,7 +1,8 @@
 /* The result cache on disk:
  *
  *   results/ab/abcd…/NAME    a result: complete from the moment it can be seen, never changed afterwards
- *   results/tmp-XXXXXXXX/    being written, or on the way out; swept when the cache is opened
+ *   results/ab/abcd…/sizes   a line "SIZE NAME" for each file of it: a file that was cut or lost later is
+ * found out results/tmp-XXXXXXXX/    being written, or on the way out; swept when the cache is opened
  *
  * Everything below the given path is reached by directory descriptors and without following symbolic links.
  * There are no locks: the kernel's rename decides between two writers of one key. */
@@ -10,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 
 enum {
@@ -30,6 +33,7 @@ enum {
     TEMPORARY_TRIES = 4,
 };
 
+#define SIZES "sizes"
 #define TEMPORARY_PREFIX "tmp-"
 #define TEMPORARY_SIZE (sizeof TEMPORARY_PREFIX + 16)
 
@@ -42,7 +46,8 @@ struct result_writer {
     struct digest key;
     char temporary[TEMPORARY_SIZE];
     int directory; /* the temporary directory */
-    int failed;    /* what the first addition to fail returned; 0: none has */
+    struct buffer sizes;
+    int failed; /* what the first addition to fail returned; 0: none has */
 };
 
 /* "ab/abcd…" in two components. */
@@ -232,10 +237,11 @@ static int write_file(int directory, const char *name, const void *data, size_t 
 
 int result_add(struct result_writer *w, const char *name, const void *data, size_t len)
 {
-    if (!one_component(name))
+    if (!one_component(name) || strchr(name, '\n') || strcmp(name, SIZES) == 0)
         return -EINVAL;
     if (w->failed)
         return w->failed;
+    buffer_printf(&w->sizes, "%zu %s\n", len, name);
     w->failed = write_file(w->directory, name, data, len);
     /* The space is given back at once: on a full disk somebody may be waiting for it. */
     if (w->failed)
@@ -266,7 +272,11 @@ static int commit(struct result_writer *w)
     int root = w->results->root;
     struct place place;
     place_of(&w->key, &place);
-    int rc = sync_directory(w->directory);
+    int rc = buffer_error(&w->sizes);
+    if (!rc)
+        rc = write_file(w->directory, SIZES, w->sizes.data ? w->sizes.data : "", w->sizes.len);
+    if (!rc)
+        rc = sync_directory(w->directory);
     if (rc)
         return rc;
     if (mkdirat(root, place.shard, DIRECTORY_MODE) && errno != EEXIST)
@@ -301,6 +311,7 @@ void result_abort(struct result_writer *w)
     if (w->temporary[0])
         remove_tree(w->results->root, w->temporary, REMOVE_DEPTH);
     close(w->directory);
+    buffer_clear(&w->sizes);
     free(w);
 }
 
@@ -333,6 +344,25 @@ int results_file(struct results *r, const struct digest *key, const char *name)
     return S_ISREG(st.st_mode) ? steal_fd(fd) : -EIO;
 }
 
+/* The size that `name` had when the result was stored, or -1. */
+static off_t stored_size(int directory, const char *name)
+{
+    cleanup_close int fd = openat(directory, SIZES, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    cleanup_file FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!f)
+        return -1;
+    fd = -1;
+    char line[NAME_MAX + 32];
+    while (fgets(line, sizeof line, f)) {
+        char *space = NULL;
+        long long size = strtoll(line, &space, 10);
+        line[strcspn(line, "\n")] = '\0';
+        if (size >= 0 && *space == ' ' && strcmp(space + 1, name) == 0)
+            return size;
+    }
+    return -1;
+}
+
 int results_stat(struct results *r, const struct digest *key, const char *name, off_t *size,
                  struct timespec *mtime)
 {
@@ -341,11 +371,11 @@ int results_stat(struct results *r, const struct digest *key, const char *name, 
     cleanup_close int directory = open_result(r, key);
     if (directory < 0)
         return directory;
-    struct stat st;
-    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW))
+    struct stat st = {0};
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) && errno != ENOENT)
         return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EIO;
+    if (!S_ISREG(st.st_mode) || st.st_size != stored_size(directory, name))
+        return -EUCLEAN;
     *size = st.st_size;
     *mtime = st.st_mtim;
     return 0;

@@ -25,7 +25,8 @@ void result_abort(struct result_writer *w); /* NULL is fine */
 
 /* A read-only, close-on-exec descriptor of one file of a result; -ENOENT when there is none. */
 int results_file(struct results *r, const struct digest *key, const char *name);
-/* Size and time of one file of a result; -ENOENT when there is none. */
+/* Size and time of one file of a result. -ENOENT when there is no such result; -EUCLEAN when there is one,
+ * and this file of it is missing or not as long as it was: drop it. */
 int results_stat(struct results *r, const struct digest *key, const char *name, off_t *size,
                  struct timespec *mtime);
 /* Removes a result that turned out to be damaged; what is not there is fine. Descriptors of it stay readable.
