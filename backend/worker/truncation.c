@@ -141,12 +141,12 @@ static bool matroska_cut(const struct file *f)
 /* Ogg: pages of at most 65,307 bytes. A cut nearly always goes through the last one. */
 static bool ogg_cut(const struct file *f)
 {
-    enum { HEADER = 27, LONGEST = HEADER + 255 + 255 * 255, WINDOW = 4096 };
-    unsigned char window[WINDOW + 4];
+    enum { HEADER = 27, LONGEST = HEADER + 255 + 255 * 255, BLOCK = 4096 };
+    unsigned char window[BLOCK + 4];
     int64_t lowest = f->size - 2 * LONGEST;
     /* Backwards to the last capture pattern. */
-    for (int64_t end = f->size; end > 0 && end > lowest; end -= WINDOW) {
-        int64_t begin = end > WINDOW ? end - WINDOW : 0;
+    for (int64_t end = f->size; end > 0 && end > lowest; end -= BLOCK) {
+        int64_t begin = end > BLOCK ? end - BLOCK : 0;
         int64_t stop = end + 3 < f->size ? end + 3 : f->size; /* a pattern across two windows */
         if (!get(f, begin, window, (size_t)(stop - begin)))
             return false;
