@@ -164,9 +164,11 @@ static cJSON *status_object(const struct control_config *config, const struct it
 
 static bool is_settled(const struct item *items, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if ((items[i].state != ITEM_DONE && items[i].state != ITEM_FAILED) || items[i].announcing)
+    for (size_t i = 0; i < count; i++) {
+        bool at_an_end = items[i].state == ITEM_DONE || items[i].state == ITEM_FAILED || items[i].empty;
+        if (!at_an_end || items[i].announcing)
             return false;
+    }
     return true;
 }
 

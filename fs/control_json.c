@@ -170,6 +170,8 @@ cJSON *json_item(const struct item *item)
          add_number(o, "finished_ms", item->finished_ms) && add_number(o, "expected_ms", item->expected_ms) &&
          add_number(o, "attempts", item->attempts) && add_hidden(o, item->hidden) &&
          cJSON_AddStringToObject(o, "job", item->job) && add_error(o, &item->error);
+    if (ok && item->empty)
+        ok = cJSON_AddTrueToObject(o, "empty");
     if (ok)
         return o;
     cJSON_Delete(o);
@@ -201,6 +203,7 @@ bool json_read_item(const cJSON *object, struct item *item)
     item->stage = stage < 0 ? STAGE_PREPARING : (enum backend_stage)stage;
     item->done = get_number(object, "done");
     item->total = get_number(object, "total");
+    item->empty = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "empty"));
     item->position = get_int(object, "position");
     item->duration_ms = get_number(object, "duration_ms");
     item->queued_ms = get_number(object, "queued_ms");

@@ -149,6 +149,8 @@ bool library_is_current(struct library *lib, struct file_id id, const struct rec
 int library_set_content(struct library *lib, struct file_id id, const struct recording_stat *st,
                         const struct digest *content, const struct digest *key, const char *backend,
                         const char *settings);
+/* It has no content yet: nothing is made of it until something is written. */
+void library_set_empty(struct library *lib, struct file_id id);
 /* The content could not be read, or no job could be made of it: said in the folder, until it is read again.
  */
 void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err);
@@ -193,6 +195,9 @@ void library_job_failed(struct library *lib, const struct digest *key, const str
 /* It is held up in the middle (the disk is full): said in its status text, and it goes on. err->class
  * ERROR_NONE: no longer. */
 void library_job_trouble(struct library *lib, const struct digest *key, const struct error *err);
+/* Its settings no longer fit what is installed (another model): its recordings are read again and get a job
+ * with the settings of today. */
+void library_job_outdated(struct library *lib, const struct digest *key);
 /* It was claimed but could not be run now (shutdown, the recording changed): queued again as if nothing had
  * happened. */
 void library_job_released(struct library *lib, const struct digest *key);

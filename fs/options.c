@@ -51,6 +51,7 @@ static const struct setting settings[] = {
     {"log", "log", PATH, FIELD(log), 0, 0, "log file instead of stderr or syslog"},
 };
 #define SETTINGS (sizeof settings / sizeof *settings)
+_Static_assert(SETTINGS <= 64, "options.given has a bit for each");
 
 /* What mount(8), fstab and systemd pass on and nobody here needs. */
 static bool is_fstab_noise(const char *key)
@@ -202,8 +203,10 @@ static int parse_option(struct options *o, const char *option, struct error *err
     if (equals && len == 6 && strncmp(option, "config", 6) == 0)
         return set_text(&o->config, equals + 1, err);
     const struct setting *s = find_key(option, len);
-    if (s && equals)
+    if (s && equals) {
+        o->given |= UINT64_C(1) << (s - settings);
         return set_value(o, s, equals + 1, "", err);
+    }
     if (s)
         return bad_value(err, "", s->key, "", "a value is needed");
     if (is_mount_option(option))
@@ -337,23 +340,33 @@ static int on_setting(void *user, const char *section, const char *key, const ch
     return 1;
 }
 
-/* Takes from *file what the command line left at its default. */
+/* Takes from *file what the command line did not say. */
 static void merge(struct options *o, struct options *file)
 {
-    struct options defaults;
-    set_defaults(&defaults);
     for (size_t i = 0; i < SETTINGS; i++) {
         const struct setting *s = &settings[i];
-        char *mine = (char *)o + s->offset, *theirs = (char *)file + s->offset;
-        const char *plain = (const char *)&defaults + s->offset;
-        if (s->kind == TEXT || s->kind == PATH) {
-            if (!*(char **)mine)
-                *(char **)mine = steal_ptr(*(char **)theirs);
+        void *mine = (char *)o + s->offset, *theirs = (char *)file + s->offset;
+        if (o->given & UINT64_C(1) << i)
             continue;
+        switch (s->kind) {
+        case TEXT:
+        case PATH:
+            free(*(char **)mine);
+            *(char **)mine = steal_ptr(*(char **)theirs);
+            break;
+        case INTEGER:
+            *(int *)mine = *(int *)theirs;
+            break;
+        case SECONDS:
+            *(double *)mine = *(double *)theirs;
+            break;
+        case SWITCH:
+            *(bool *)mine = *(bool *)theirs;
+            break;
+        case ENGINE:
+            *(enum local_engine *)mine = *(enum local_engine *)theirs;
+            break;
         }
-        size_t size = s->kind == SECONDS ? sizeof(double) : s->kind == SWITCH ? sizeof(bool) : sizeof(int);
-        if (memcmp(mine, plain, size) == 0)
-            memcpy(mine, theirs, size);
     }
 }
 
@@ -368,7 +381,7 @@ int options_read_config(struct options *o, struct error *err)
                                 NULL};
     for (int i = 0; candidates[i]; i++) {
         cleanup_file FILE *f = fopen(candidates[i], "re");
-        if (!f && errno == ENOENT && !o->config)
+        if (!f && (errno == ENOENT || errno == ENOTDIR) && !o->config)
             continue;
         if (!f)
             return error_set(err, ERROR_PERSON, errno, "config.open", "%s: %s", candidates[i],

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "backend/base/error.h"
 #include "backend/local/local.h"
@@ -10,8 +11,9 @@
 struct options {
     char *store, *mountpoint;
     bool foreground, debug, help, version;
-    char *config;       /* settings file given with config= */
-    char *log;          /* log file */
+    uint64_t given; /* the settings that were on the command line: one bit each, in the order of the table */
+    char *config;   /* settings file given with config= */
+    char *log;      /* log file */
     char *fuse_options; /* for libfuse: what is not ours */
     bool announce;
     double attr_timeout;

@@ -202,25 +202,38 @@ static int make_backend(struct service *s, const struct options *o, struct error
 
 /* ---- up ---- */
 
-static int open_state(struct service *s, struct error *err)
+/* One try at the index: open it, read it. */
+static int open_library(struct service *s, uint64_t device, struct error *err)
 {
     cleanup_free char *moved = NULL;
-    struct store_stat inbox;
-    int rc = store_stat(s->layout.inbox_fd, "", &inbox);
-    if (rc == 0)
-        rc = index_open(s->layout.index, &s->index, &moved, err);
+    int rc = index_open(s->layout.index, &s->index, &moved, err);
     if (moved)
         log_line(LOG_WARNING, "the index was damaged; it is kept as %s and built anew from the store", moved);
     if (rc != 0)
         return rc;
-    rc = results_open(s->layout.results, &s->results);
-    if (rc == 0)
-        rc = library_new(s->index, s->results, inbox.id.dev, &s->library);
+    rc = library_new(s->index, s->results, device, &s->library);
     if (rc == 0)
         rc = library_load(s->library);
-    return rc == 0 ? 0
-                   : error_set(err, ERROR_PERSON, -rc, "store.access", "%s: %s", s->layout.results,
-                               strerror(-rc));
+    if (rc == 0)
+        return 0;
+    library_free(s->library);
+    s->library = NULL;
+    index_close(s->index, 0);
+    s->index = NULL;
+    return error_set(err, ERROR_PERSON, -rc, "index.open", "%s: %s", s->layout.index, strerror(-rc));
+}
+
+static int open_state(struct service *s, struct error *err)
+{
+    struct store_stat inbox;
+    int rc = store_stat(s->layout.inbox_fd, "", &inbox);
+    if (rc == 0)
+        rc = results_open(s->layout.results, &s->results);
+    if (rc != 0)
+        return error_set(err, ERROR_PERSON, -rc, "store.access", "%s: %s", s->layout.results, strerror(-rc));
+    rc = open_library(s, inbox.id.dev, err);
+    /* Damage that only reading showed: the second try begins a new index. */
+    return rc == -EUCLEAN ? open_library(s, inbox.id.dev, err) : rc;
 }
 
 static int start_parts(struct service *s, const struct options *o, struct error *err)

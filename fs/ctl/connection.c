@@ -2,6 +2,8 @@
 #include "fs/ctl/connection.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +107,12 @@ int connection_hear(struct connection *c, const char *path, cJSON **answer)
     while (!(end = c->in.len > seen ? memchr(c->in.data + seen, '\n', c->in.len - seen) : NULL)) {
         char chunk[65536];
         seen = c->in.len;
+        /* Whoever reads our output may go away while nothing happens: end then, as at a write. */
+        struct pollfd ready[] = {{.fd = c->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+        if (poll(ready, 2, -1) < 0 && errno == EINTR)
+            continue;
+        if (ready[1].revents & POLLERR)
+            raise(SIGPIPE);
         ssize_t n = recv(c->fd, chunk, sizeof chunk, 0);
         if (n < 0 && errno == EINTR)
             continue;

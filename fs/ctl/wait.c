@@ -88,9 +88,9 @@ static int judge(const struct waiting *w, const struct answer *a, const char *pa
     int code = EXIT_OK;
     for (size_t i = 0; i < a->count; i++) {
         const struct item *item = &a->items[i];
-        if (item->state != ITEM_FAILED)
+        if (item->state != ITEM_FAILED && !item->empty)
             continue;
-        const struct message *m = message_find(item->error.code);
+        const struct message *m = message_find(item->empty ? "media.empty" : item->error.code);
         /* A log already has this line. */
         if (w->terminal || w->options->quiet || w->options->json)
             complain(EXIT_FAILED, "%s: %.*s: %s", item->path, (int)strcspn(m->cause, "."), m->cause, m->next);

@@ -86,7 +86,9 @@ static void reading_done(void *arg)
             intake_scan(in, "");
     } else if (r->rc < 0) {
         error_set(&err, ERROR_PERSON, -r->rc, "io.read", "%s", strerror(-r->rc));
-    } else if (r->stat.size > 0) {
+    } else if (r->stat.size == 0) {
+        library_set_empty(lib, r->id);
+    } else {
         struct digest key;
         cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, &err);
         if (settings && digest_key(&r->digest, settings, &key) == 0)
@@ -124,7 +126,8 @@ static int read_content(struct reading *r)
     if (before.stat.size != after.stat.size || before.stat.mtime_ns != after.stat.mtime_ns)
         return -EBUSY;
     r->stat = after.stat;
-    /* From here on it counts as received: make it so on the disk too. A filesystem that cannot sync is no reason to refuse. */
+    /* From here on it counts as received: make it so on the disk too. A filesystem that cannot sync is no
+     * reason to refuse. */
     (void)fsync(fd);
     return 0;
 }

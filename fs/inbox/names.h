@@ -30,11 +30,13 @@ enum view_format {
 };
 #define VIEW_RESULT_FORMATS 3 /* the first ones are rendered from a result; the others are status texts */
 
-/* The name of the file of a result that holds this view, such as "view.txt". VIEW_TXT, VIEW_SRT, VIEW_JSON only. */
+/* The name of the file of a result that holds this view, such as "view.txt". VIEW_TXT, VIEW_SRT, VIEW_JSON
+ * only. */
 const char *view_result_file(enum view_format format);
 
-/* The stem views are named by: the recording's name without its extension, or with it if `whole`. Cut at a UTF-8 boundary so that
- * every view name fits NAME_MAX; what was cut is replaced by '~' and six hex digits of the name's hash. */
+/* The stem views are named by: the recording's name without its extension, or with it if `whole`. Cut at a
+ * UTF-8 boundary so that every view name fits NAME_MAX; what was cut is replaced by '~' and six hex digits of
+ * the name's hash. */
 void view_base(const char *recording, bool whole, char base[NAME_SIZE]);
 /* base + ".txt", ".srt", … */
 void view_name(const char *base, enum view_format format, char name[NAME_SIZE]);

@@ -1,4 +1,5 @@
-/* When is a recording complete? Decided per inode: on the last release of a writer plus a quiet time, never on a size or a name.
+/* When is a recording complete? Decided per inode: on the last release of a writer plus a quiet time, never
+ * on a size or a name.
  *
  * Pure: the caller passes the time (milliseconds, monotonic) and does the locking. */
 #pragma once
@@ -12,7 +13,8 @@ struct settle;
 
 struct settle_times {
     int quiet_ms;   /* after the last release of a writer; default 2000 */
-    int slow_ms;    /* when the writer is smbd, or the file was opened for writing again while it settled; default 5000 */
+    int slow_ms;    /* when the writer is smbd, or the file was opened for writing again while it settled;
+                       default 5000 */
     int renamed_ms; /* after a rename from a temporary name; default 500 */
 };
 
@@ -25,7 +27,8 @@ void settle_opened(struct settle *s, struct file_id id, bool slow);
 void settle_modified(struct settle *s, struct file_id id, int64_t now);
 /* A handle with write access was released. */
 void settle_released(struct settle *s, struct file_id id, int64_t now);
-/* It got a name that makes it a recording: created, linked, moved in (temporary = false), or renamed from a temporary name. */
+/* It got a name that makes it a recording: created, linked, moved in (temporary = false), or renamed from a
+ * temporary name. */
 void settle_arrived(struct settle *s, struct file_id id, bool from_temporary, int64_t now);
 /* Something else wants it looked at (the scan; it changed while it was digested). */
 void settle_again(struct settle *s, struct file_id id, int64_t now);
@@ -36,5 +39,6 @@ void settle_gone(struct settle *s, struct file_id id);
 bool settle_busy(const struct settle *s, struct file_id id);
 /* When the next file is due, or -1. */
 int64_t settle_next(const struct settle *s);
-/* Takes one file that is due; false when there is none. It is then forgotten unless writers are still open. */
+/* Takes one file that is due; false when there is none. It is then forgotten unless writers are still open.
+ */
 bool settle_take(struct settle *s, int64_t now, struct file_id *out);

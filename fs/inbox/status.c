@@ -201,7 +201,7 @@ void status_line(const struct item *item, int64_t now_ms, struct buffer *out)
 {
     switch (item->state) {
     case ITEM_ARRIVING:
-        buffer_puts(out, "arriving");
+        buffer_puts(out, item->empty ? "empty, nothing to transcribe" : "arriving");
         break;
     case ITEM_QUEUED:
         line_queued(item, now_ms, out);

@@ -1,4 +1,5 @@
-/* The texts that say how things are: talk.transcribing.txt, talk.FAILED.txt, status.txt. Pure: the caller passes the time. */
+/* The texts that say how things are: talk.transcribing.txt, talk.FAILED.txt, status.txt. Pure: the caller
+ * passes the time. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +10,8 @@
 
 struct buffer;
 
-/* Status views are padded with spaces to a multiple of this, so that a client that cached their size never cuts them. */
+/* Status views are padded with spaces to a multiple of this, so that a client that cached their size never
+ * cuts them. */
 #define STATUS_BLOCK 512
 
 enum item_state {
@@ -21,7 +23,8 @@ enum item_state {
 };
 #define ITEM_STATES 5
 
-/* One recording as people and scribectl see it. A copy: owns its strings. Times are wall-clock milliseconds, 0 = not known. */
+/* One recording as people and scribectl see it. A copy: owns its strings. Times are wall-clock milliseconds,
+ * 0 = not known. */
 struct item {
     char *path; /* relative to the inbox; bytes */
     char *base; /* stem of its views */
@@ -31,30 +34,33 @@ struct item {
     int position;             /* in the queue, 0 = next; while queued */
     int64_t duration_ms;      /* of the audio, 0 = unknown */
     int64_t queued_ms, started_ms, finished_ms;
-    int64_t expected_ms;      /* when it should be finished */
-    int64_t not_before_ms;    /* next attempt, while queued after a failure */
+    int64_t expected_ms;   /* when it should be finished */
+    int64_t not_before_ms; /* next attempt, while queued after a failure */
     int attempts;
-    bool announcing;          /* done or failed, but a view of that is not visible yet: "wait" goes on waiting */
-    uint32_t hidden;          /* views that were deleted: bit n = format n */
-    struct error error;       /* of the last attempt; class ERROR_NONE if none */
-    char job[65];             /* hex key, "" before it has one */
+    bool empty;         /* arriving, and nothing has been written to it: "wait" does not wait for it */
+    bool announcing;    /* done or failed, but a view of that is not visible yet: "wait" goes on waiting */
+    uint32_t hidden;    /* views that were deleted: bit n = format n */
+    struct error error; /* of the last attempt; class ERROR_NONE if none */
+    char job[65];       /* hex key, "" before it has one */
 };
 void items_free(struct item *items, size_t count);
 
 /* Appends the text, padded with spaces and a final newline to a multiple of STATUS_BLOCK. */
 void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out);
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out);
-/* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what finished last; `engine`
- * is a line about the recogniser, `trouble` a line about the index or the disk or NULL. */
-void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble, int64_t now_ms,
-                     struct buffer *out);
-/* One line, without a newline, as scribectl and status.txt say it: "recognising, 40 % (0:31 of 1:17), about 20 s left". */
+/* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what
+ * finished last; `engine` is a line about the recogniser, `trouble` a line about the index or the disk or
+ * NULL. */
+void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble,
+                     int64_t now_ms, struct buffer *out);
+/* One line, without a newline, as scribectl and status.txt say it: "recognising, 40 % (0:31 of 1:17), about
+ * 20 s left". */
 void status_line(const struct item *item, int64_t now_ms, struct buffer *out);
 
 /* ---- Parts of them, shared with scribectl ---- */
 
-/* Appends bytes made safe to print: control characters, invisible and reordering ones, and bytes that are not UTF-8 as \n, \t,
- * \xHH; a backslash is doubled. */
+/* Appends bytes made safe to print: control characters, invisible and reordering ones, and bytes that are not
+ * UTF-8 as \n, \t, \xHH; a backslash is doubled. */
 void status_escape(const char *bytes, struct buffer *out);
 /* Appends "[####....]" with `width` characters inside, by item->done of item->total (> 0). */
 void status_bar(const struct item *item, int width, struct buffer *out);

@@ -3,26 +3,54 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int store_open(int inbox_fd, const char *path, int flags)
+#include "backend/base/cleanup.h"
+
+static int open_beneath(int at, const char *path, int flags)
 {
-    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOCTTY),
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    if (!(flags & O_PATH))
-        how.flags |= O_NONBLOCK;
+    if (!(flags & O_PATH)) /* openat2 refuses flags that mean nothing with it */
+        how.flags |= O_NONBLOCK | O_NOCTTY;
     for (;;) {
-        long fd = syscall(SYS_openat2, inbox_fd, *path ? path : ".", &how, sizeof how);
+        long fd = syscall(SYS_openat2, at, *path ? path : ".", &how, sizeof how);
         if (fd >= 0)
             return (int)fd;
         /* EAGAIN: a rename raced with the walk. */
         if (errno != EAGAIN && errno != EINTR)
             return -errno;
     }
+}
+
+int store_open(int inbox_fd, const char *path, int flags)
+{
+    /* A path longer than the kernel takes at once is walked in parts. */
+    cleanup_close int part_fd = -1;
+    int at = inbox_fd;
+    while (strlen(path) >= PATH_MAX) {
+        char part[PATH_MAX];
+        memcpy(part, path, sizeof part - 1);
+        part[sizeof part - 1] = '\0';
+        char *slash = strrchr(part, '/');
+        if (!slash)
+            return -ENAMETOOLONG;
+        *slash = '\0';
+        int fd = open_beneath(at, part, O_PATH | O_DIRECTORY);
+        if (fd < 0)
+            return fd;
+        if (part_fd >= 0)
+            close(part_fd);
+        at = part_fd = fd;
+        path += slash - part + 1;
+    }
+    return open_beneath(at, path, flags);
 }
 
 static int64_t nanoseconds(struct statx_timestamp t)

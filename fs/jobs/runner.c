@@ -304,13 +304,18 @@ static void run_new(struct runner *r, struct job_start *start)
     DL_APPEND(r->runs, run);
     r->config.log(LOG_INFO, "%s: transcribing, attempt %d", run->start.path, run->start.attempts);
     struct error err = {0};
-    if (begin(run, &err) != 0) {
-        if (err.class == ERROR_CHANGED) {
-            /* Not released: it would be claimed again before the rename under way has been reported. */
-            err.class = ERROR_TRANSIENT;
-        }
-        run_failed(run, &err);
+    if (begin(run, &err) == 0)
+        return;
+    if (strcmp(err.code, "engine.changed") == 0) {
+        r->config.log(LOG_INFO, "%s: %s; it gets the settings of today", run->start.path, err.detail);
+        library_job_outdated(r->config.library, &run->start.key);
+        run_free(run);
+        return;
     }
+    /* Not released at once: it would be claimed again before the rename under way has been reported. */
+    if (err.class == ERROR_CHANGED)
+        err.class = ERROR_TRANSIENT;
+    run_failed(run, &err);
 }
 
 static void cancel_unwanted(struct runner *r)

@@ -44,6 +44,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     *item = (struct item){.path = link_path(l),
                           .base = strdup(l->base),
                           .state = state_of(job),
+                          .empty = l->recording && l->recording->empty,
                           .queued_ms = l->recording ? l->recording->arrived_ms : 0};
     if (!item->path || !item->base) {
         free(item->path);

@@ -192,6 +192,24 @@ void library_job_trouble(struct library *lib, const struct digest *key, const st
     job->status_ms = wall_ms();
 }
 
+void library_job_outdated(struct library *lib, const struct digest *key)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    if (!job || !unclaim(lib, job))
+        return;
+    index_history(lib->index, key, "outdated", "the settings have changed");
+    /* The last recording that leaves takes the job with it. */
+    struct recording *r, *next;
+    LL_FOREACH_SAFE2(job->recordings, r, next, job_next)
+    {
+        struct file_id id = r->id;
+        recording_unread(lib, r);
+        if (lib->hooks.reread)
+            lib->hooks.reread(lib->hooks.context, id);
+    }
+}
+
 void library_job_released(struct library *lib, const struct digest *key)
 {
     LIBRARY_LOCK(lib);

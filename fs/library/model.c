@@ -83,15 +83,8 @@ struct folder *folder_at(struct library *lib, struct file_id id, const char *pat
     if (f && f == there)
         return f;
     if (f && there) {
-        /* Two known directories claim one path: the one that was there has been replaced behind our back.
-         * What is left of it keeps a path that cannot exist until its views are gone. */
-        char *nowhere = NULL;
-        if (asprintf(&nowhere, "/gone/%" PRId64, there->id) < 0)
-            return NULL;
-        folder_set_path(lib, there, nowhere);
-        struct link *l, *next;
-        HASH_ITER(by_name, there->names, l, next)
-        link_detach(lib, l);
+        /* Two known directories claim one path: the one that was there has been replaced behind our back. */
+        folder_forget(lib, there);
         there = NULL;
     }
     char *copy = strdup(path);
@@ -122,6 +115,23 @@ struct folder *folder_at(struct library *lib, struct file_id id, const char *pat
     HASH_ADD_KEYPTR(by_path, lib->folders_by_path, f->path, strlen(f->path), f);
     folder_store(lib, f);
     return f;
+}
+
+void folder_forget(struct library *lib, struct folder *f)
+{
+    char *nowhere = NULL;
+    if (asprintf(&nowhere, "/gone/%" PRId64, f->id) < 0)
+        return;
+    folder_set_path(lib, f, nowhere);
+    index_drop_directory(lib->index, f->id);
+    struct link *l, *next;
+    HASH_ITER(by_name, f->names, l, next)
+    link_detach(lib, l);
+    /* The last link that goes takes the folder with it: look at each before the one after it is lost. */
+    for (l = f->names; l; l = next) {
+        next = l->by_name.next;
+        link_tidy(lib, l);
+    }
 }
 
 void folder_tidy(struct library *lib, struct folder *f)
@@ -338,6 +348,14 @@ void recording_set_job(struct library *lib, struct recording *r, struct job *job
         job_unneeded(lib, old);
 }
 
+void recording_unread(struct library *lib, struct recording *r)
+{
+    r->digested = false;
+    recording_set_job(lib, r, NULL);
+    recording_store(lib, r);
+    recording_reconcile(lib, r);
+}
+
 /* ---- jobs ---- */
 
 struct job *job_find(struct library *lib, const struct digest *key)
@@ -430,8 +448,12 @@ void job_store(struct library *lib, const struct job *job)
 bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
                      struct timespec *made)
 {
-    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++)
-        if (results_stat(lib->results, key, view_result_file(i), &sizes[i], made) != 0)
+    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++) {
+        int rc = results_stat(lib->results, key, view_result_file(i), &sizes[i], made);
+        if (rc == -EUCLEAN) /* in the way of the one that will be made instead */
+            results_drop(lib->results, key);
+        if (rc != 0)
             return false;
+    }
     return true;
 }

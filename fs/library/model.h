@@ -65,6 +65,7 @@ struct folder {
 struct recording {
     struct file_id id;
     struct recording_stat stat;
+    bool empty; /* looked at, and nothing is in it */
     bool digested;
     struct digest digest;
     struct job *job; /* NULL until it has been digested */
@@ -135,6 +136,9 @@ struct folder *folder_by_id(struct library *lib, struct file_id id);
 struct folder *folder_by_path(struct library *lib, const char *path);
 /* Finds or makes the folder at this path with this identity, whichever of the two is known. */
 struct folder *folder_at(struct library *lib, struct file_id id, const char *path);
+/* Forgets its recordings; the directory is no longer at its path. While views of it are still to be
+ * withdrawn, it is kept at a path that cannot exist. */
+void folder_forget(struct library *lib, struct folder *folder);
 /* Forgets the folder if it holds nothing. */
 void folder_tidy(struct library *lib, struct folder *folder);
 void folder_set_path(struct library *lib, struct folder *folder, char *path); /* takes path */
@@ -156,6 +160,8 @@ struct recording *recording_find(struct library *lib, struct file_id id);
 struct recording *recording_get(struct library *lib, struct file_id id);
 void recording_set_job(struct library *lib, struct recording *recording,
                        struct job *job); /* job may be NULL */
+/* Its content is not known (any more): it leaves its job, and its views go. */
+void recording_unread(struct library *lib, struct recording *recording);
 void recording_store(struct library *lib, const struct recording *recording);
 char *link_path(const struct link *link);
 
@@ -168,7 +174,7 @@ void job_dequeue(struct library *lib, struct job *job);
 int queue_position(struct library *lib, const struct job *job);
 void job_free(struct library *lib, struct job *job);
 void job_store(struct library *lib, const struct job *job);
-/* Sizes and time of its result, by stat: false if the result is not (wholly) there. */
+/* Sizes and time of its result, by stat: false if there is none. A damaged one is dropped. */
 bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
                      struct timespec *made);
 

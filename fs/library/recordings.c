@@ -179,11 +179,24 @@ void library_remove_name(struct library *lib, struct file_id directory, const ch
         forget_link(lib, l);
 }
 
+void library_remove_directory(struct library *lib, const char *path)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f, *next;
+    HASH_ITER(by_id, lib->folders_by_id, f, next)
+    if (path_is_below(f->path, path))
+        folder_forget(lib, f);
+}
+
 void library_move_directory(struct library *lib, const char *from, const char *to)
 {
     LIBRARY_LOCK(lib);
     struct folder *f, *next;
     size_t cut = strlen(from);
+    /* A rename may replace an empty directory; what is known of that is no longer at this path. */
+    HASH_ITER(by_id, lib->folders_by_id, f, next)
+    if (path_is_below(f->path, to) && !path_is_below(f->path, from))
+        folder_forget(lib, f);
     HASH_ITER(by_id, lib->folders_by_id, f, next)
     {
         if (!path_is_below(f->path, from))
@@ -198,36 +211,17 @@ void library_move_directory(struct library *lib, const char *from, const char *t
         lib->hooks.changed(lib->hooks.context);
 }
 
-void library_remove_directory(struct library *lib, const char *path)
-{
-    LIBRARY_LOCK(lib);
-    struct folder *f, *next;
-    HASH_ITER(by_id, lib->folders_by_id, f, next)
-    {
-        if (!path_is_below(f->path, path))
-            continue;
-        /* Freeing the last link frees the folder: take the links one by one, and stop when they are gone. */
-        struct link *l = f->names, *following;
-        for (; l; l = following) {
-            following = l->by_name.next;
-            if (l->recording)
-                forget_link(lib, l);
-        }
-    }
-}
-
 /* ---- content ---- */
 
 void library_invalidate_content(struct library *lib, struct file_id id)
 {
     LIBRARY_LOCK(lib);
     struct recording *r = recording_find(lib, id);
+    if (r)
+        r->empty = false;
     if (!r || (!r->digested && !r->job))
         return;
-    r->digested = false;
-    recording_set_job(lib, r, NULL);
-    recording_store(lib, r);
-    recording_reconcile(lib, r);
+    recording_unread(lib, r);
 }
 
 bool library_has_name(struct library *lib, struct file_id directory, const char *name, struct file_id id)
@@ -274,7 +268,12 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
     struct recording *r = recording_find(lib, id);
     if (!r)
         return 0; /* deleted meanwhile */
-    bool same = r->job && memcmp(&r->job->key, key, sizeof *key) == 0;
+    r->empty = false;
+    if (r->digested && r->job && memcmp(&r->digest, content, sizeof *content) == 0) {
+        r->stat = *st;
+        recording_store(lib, r);
+        return 0;
+    }
     struct job *job = job_find(lib, key);
     if (!job) {
         job = job_new(lib, key, content, backend, settings);
@@ -289,7 +288,7 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
             job_enqueue(lib, job);
             job_store(lib, job);
         }
-    } else if (job->state == JOB_FAILED && !same) {
+    } else if (job->state == JOB_FAILED) {
         revive_failed(lib, job);
         job_store(lib, job);
     }
@@ -300,6 +299,16 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
     recording_store(lib, r);
     job_reconcile(lib, job);
     return 0;
+}
+
+void library_set_empty(struct library *lib, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    struct recording *r = recording_find(lib, id);
+    if (!r)
+        return;
+    r->empty = true;
+    recording_unread(lib, r);
 }
 
 void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err)

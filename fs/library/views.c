@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <utlist.h>
 
@@ -398,13 +399,11 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
     *out = (struct view_content){.fd = -1};
     if (is_status(view->format))
         return open_status(lib, view, out);
-    off_t size;
-    struct timespec made;
-    const char *file = view_result_file(view->format);
-    int fd = results_file(lib->results, &view->job, file);
-    if (fd >= 0 && results_stat(lib->results, &view->job, file, &size, &made) == 0 && size == view->size) {
+    struct stat st;
+    int fd = results_file(lib->results, &view->job, view_result_file(view->format));
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size == view->size) {
         out->fd = fd;
-        out->size = (size_t)size;
+        out->size = (size_t)view->size;
         return 0;
     }
     if (fd >= 0)

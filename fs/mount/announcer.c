@@ -24,7 +24,7 @@
 #include "fs/mount/thread.h"
 
 #define ANSWER_MS 10000 /* a child that takes longer hangs */
-#define EXIT_MS 2000    /* for a child to notice that its socket is closed */
+#define EXIT_MS 1000    /* for a child to notice that its socket is closed */
 #define ATTEMPTS 3      /* per announcement, each with a new child */
 #define STEADY 100      /* answers after which a child counts as well */
 
@@ -38,6 +38,7 @@ struct announcer {
     _Atomic bool creating; /* the announcement under way is a creation */
     /* The thread's own. */
     int socket;
+    bool off;          /* no child: announcements are taken from the library all the same, and not made */
     unsigned failures; /* children lost in a row */
     unsigned answers;  /* of this child */
 };
@@ -177,36 +178,37 @@ static bool ask(struct announcer *a, const struct announcement *what, int *resul
     return true;
 }
 
-/* True when an answer came; false when the child cannot be started or it is time to stop. */
-static bool announce(struct announcer *a, const struct announcement *what, int *result)
+/* 0 when it was done, or negative errno. */
+static int announce(struct announcer *a, const struct announcement *what)
 {
-    *result = -EIO;
-    for (int i = 0; i < ATTEMPTS; i++) {
+    int result = -EIO;
+    for (int i = 0; i < ATTEMPTS && !a->off; i++) {
         if (!atomic_load(&a->pid)) {
             if (!pause_before_spawn(a))
-                return false;
+                return -ECANCELED;
             int rc = spawn(a);
             if (rc) {
                 a->mount->config.log(LOG_ERR,
                                      "cannot start %s: %s; views will appear without notice to file managers",
                                      a->mount->config.announcer, strerror(-rc));
                 library_set_announcing(a->mount->config.library, false);
-                return false;
+                a->off = true;
+                return rc;
             }
         }
         atomic_store(&a->creating, what->kind == ANNOUNCE_CREATE);
-        if (ask(a, what, result)) {
+        if (ask(a, what, &result)) {
             if (++a->answers >= STEADY)
                 a->failures = 0;
-            return true;
+            return result;
         }
         if (atomic_load(&a->gone))
-            return false;
+            return -ECANCELED;
         lose(a, true);
         if (!a->failures++)
             a->mount->config.log(LOG_WARNING, "the announcer ended unexpectedly and is started again");
     }
-    return true;
+    return result;
 }
 
 static void *run(void *argument)
@@ -217,12 +219,8 @@ static void *run(void *argument)
     while (!atomic_load(&a->gone) && !atomic_load(&a->ready))
         wait_for(a, -1, -1);
     while (!atomic_load(&a->gone) && library_next_announcement(lib, &what)) {
-        int result = -EIO;
-        bool going = announce(a, &what, &result);
-        library_announced(lib, &what, result);
+        library_announced(lib, &what, announce(a, &what));
         free(what.path);
-        if (!going)
-            break;
     }
     lose(a, false);
     return NULL;
@@ -244,6 +242,7 @@ int announcer_start(struct mount *m, struct announcer **out)
         return -ENOMEM;
     a->mount = m;
     a->socket = -1;
+    a->off = !m->config.announcer;
     a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = a->wake < 0 ? -errno : thread_start(&a->thread, "announcer", run, a);
     if (rc) {
@@ -260,6 +259,8 @@ void announcer_go(struct announcer *a)
 {
     if (!a)
         return;
+    if (a->mount->config.announcer)
+        library_set_announcing(a->mount->config.library, true);
     atomic_store(&a->ready, true);
     wake(a);
 }

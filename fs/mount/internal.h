@@ -32,7 +32,7 @@ struct status_text;
 struct mount {
     struct mount_config config; /* owns copies of the strings */
     struct fuse_session *session;
-    bool mounted;
+    bool mounted, handles_signals;
     bool privileged; /* operations run as their caller */
     struct node_table nodes;
     struct node *inbox; /* never forgotten */

@@ -18,6 +18,7 @@
 #include "fs/mountinfo.h"
 
 #define TYPE "fuse.scribefs"
+#define LAYERS 16 /* dead mounts, one over another, that are removed */
 
 int mountpoint_connection(const char *path)
 {
@@ -66,36 +67,43 @@ void mountpoint_abort(int connection)
     }
 }
 
-static bool is_empty(const char *path)
+/* What is there: 0 and *empty, or negative errno. Opening asks a filesystem that is mounted there, where
+ * stat() may be answered from the kernel's cache for a while after the daemon died. */
+static int look(const char *path, bool *empty)
 {
+    struct stat st;
+    if (stat(path, &st))
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    *empty = true;
     DIR *dir = opendir(path);
     if (!dir)
-        return true; /* not ours to judge; mounting will tell */
-    bool empty = true;
-    for (struct dirent *entry; empty && (entry = readdir(dir));)
-        empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+        return errno == EACCES ? 0 : -errno; /* not ours to judge; mounting will tell */
+    for (struct dirent *entry; *empty && (entry = readdir(dir));)
+        *empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
     closedir(dir);
-    return empty;
+    return 0;
 }
 
 int mountpoint_check(const char *path, bool nonempty, struct error *err)
 {
-    struct stat st;
-    int rc = stat(path, &st) ? -errno : 0;
-    if (rc == -ENOTCONN && mountpoint_connection(path) >= 0) {
+    bool empty;
+    int rc = look(path, &empty);
+    for (int i = 0; i < LAYERS && rc == -ENOTCONN && mountpoint_connection(path) >= 0; i++) {
         mountpoint_detach(path);
-        rc = stat(path, &st) ? -errno : 0;
+        rc = look(path, &empty);
     }
     if (rc == -ENOTCONN)
         return error_set(
             err, ERROR_PERSON, -rc, "mount.stale",
             "%s is still occupied by a filesystem whose program has ended; run: fusermount3 -uz '%s'", path,
             path);
+    if (rc == -ENOTDIR)
+        return error_set(err, ERROR_PERSON, -rc, "mount.point", "%s is not a directory", path);
     if (rc)
         return error_set(err, ERROR_PERSON, -rc, "mount.point", "%s: %s", path, strerror(-rc));
-    if (!S_ISDIR(st.st_mode))
-        return error_set(err, ERROR_PERSON, ENOTDIR, "mount.point", "%s is not a directory", path);
-    if (!nonempty && !is_empty(path))
+    if (!nonempty && !empty)
         return error_set(
             err, ERROR_PERSON, ENOTEMPTY, "mount.point",
             "%s is not empty: what is in it would be hidden (mount with -o nonempty if that is meant)", path);

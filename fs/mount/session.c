@@ -183,6 +183,10 @@ static int start_session(struct mount *m, const struct buffer *options, struct e
     fuse_opt_free_args(&args);
     if (rc)
         return rc;
+    /* Before there is a mount: a signal must not end the process and leave it behind. */
+    m->handles_signals = !fuse_set_signal_handlers(m->session);
+    if (!m->handles_signals)
+        return error_set(err, ERROR_TRANSIENT, EIO, "mount.failed", "cannot handle signals");
     if (fuse_session_mount(m->session, m->config.mountpoint))
         return explain(m, err);
     m->mounted = true;
@@ -217,7 +221,7 @@ int mount_new(const struct mount_config *config, struct mount **out, struct erro
         m->privileged = credentials_possible();
         rc = notifier_start(m, &m->notifier);
     }
-    if (!rc && m->config.announcer)
+    if (!rc)
         rc = announcer_start(m, &m->announcer);
     if (!rc)
         rc = start_session(m, &options, err);
@@ -227,8 +231,6 @@ int mount_new(const struct mount_config *config, struct mount **out, struct erro
             error_set(err, ERROR_TRANSIENT, -rc, "mount.failed", "cannot mount: %s", strerror(-rc));
         return rc;
     }
-    if (!m->config.announcer)
-        library_set_announcing(m->config.library, false);
     *out = m;
     return 0;
 }
@@ -244,11 +246,7 @@ int mount_run(struct mount *m)
     fuse_loop_cfg_set_clone_fd(loop, 0);
     fuse_loop_cfg_set_max_threads(
         loop, (unsigned)(m->config.max_threads > 0 ? m->config.max_threads : DEFAULT_THREADS));
-    int rc = fuse_set_signal_handlers(m->session) ? -EIO : 0;
-    if (!rc) {
-        rc = fuse_session_loop_mt(m->session, loop);
-        fuse_remove_signal_handlers(m->session);
-    }
+    int rc = fuse_session_loop_mt(m->session, loop);
     fuse_loop_cfg_destroy(loop);
     return rc < 0 ? rc : 0; /* positive: the signal that ended it */
 }
@@ -286,6 +284,8 @@ void mount_free(struct mount *m)
     notifier_stop(m->notifier);
     if (m->mounted)
         fuse_session_unmount(m->session);
+    if (m->handles_signals)
+        fuse_remove_signal_handlers(m->session);
     if (m->session)
         fuse_session_destroy(m->session);
     if (m->nodes.by_id) {

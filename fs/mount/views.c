@@ -143,9 +143,11 @@ static struct owner owner_of(struct mount *m, int dirfd, const struct view *v, c
     return o;
 }
 
-/* Copy-up: makes the view a real file at its place. `content` is what an open handle reads, or NULL to ask
- * the library; `empty`: it is about to be truncated. *real is a reference. 0 or negative errno: -ESTALE when
- * the view is no longer there. Under copy_up. */
+/* Copy-up: makes the view a real file at its place. `content` is what an open handle reads: should the view
+ * have gone by itself meanwhile (its recording was renamed or rewritten), the edit is kept all the same,
+ * where it was begun. Without a handle (NULL: the library is asked; `empty`: it is about to be truncated) the
+ * view must still be there. *real is a reference. 0 or negative errno: -ESTALE when the view was deleted or a
+ * real file has its place. Under copy_up. */
 static int copy_up(struct mount *m, struct node *n, const struct view_content *content, bool empty,
                    struct node **real)
 {
@@ -164,9 +166,11 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
     int rc = resolve_directory(m, dir, &at);
     if (!rc) {
         node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
-        rc = library_find_view(m->config.library, dir->file, name, false, &now);
-        if (rc || !file_id_equal(now.recording, v.recording) || now.format != v.format)
-            rc = -ESTALE;
+        bool there = !library_find_view(m->config.library, dir->file, name, false, &now) &&
+                     file_id_equal(now.recording, v.recording) && now.format == v.format;
+        if (!there)
+            now = v;
+        rc = there || content ? 0 : -ESTALE;
     }
     if (!rc && !content && !empty) {
         rc = library_open_view(m->config.library, &v, &fetched);
@@ -323,8 +327,14 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
 
 int view_unlink(struct mount *m, struct node *dir, const char *name)
 {
-    if (!view_visible(m, dir, name))
+    struct view v;
+    if (library_find_view(m->config.library, dir->file, name, false, &v))
         return -ENOENT;
+    /* Whoever has it open may read on, but what is written does not bring it back. */
+    struct node *n = node_view(&m->nodes, &v, dir, name, false, false);
+    if (n)
+        node_remove_name(&m->nodes, n, dir, name);
+    node_put(&m->nodes, n);
     /* -ENOENT: it was about to go anyway, because its recording has just gone. */
     int rc = library_hide_view(m->config.library, dir->file, name);
     return rc == -ENOENT ? 0 : rc;

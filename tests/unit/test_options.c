@@ -116,6 +116,7 @@ static void the_file_in_the_store_is_read_and_the_command_line_wins(void **state
     assert_int_equal(o.settle.quiet_ms, 300);
     assert_int_equal(o.settle.slow_ms, 700);
     assert_int_equal(o.workers, 5);
+    assert_int_equal(o.threads, 32); /* the default, but said */
     assert_string_equal(o.language, "de");
     assert_false(o.announce);
     assert_true(o.attr_timeout > 2.4 && o.attr_timeout < 2.6);
