@@ -1,0 +1,193 @@
+# scribefs: build, install, dependencies, tests.
+#
+#   make            the programs, in build/
+#   make demo       install what is missing, mount, transcribe a recording, show the result   [AUDIO=file]
+#   make test       install what tests need and run everything; test-unit, test-mount, test-crash, test-asan, test-tsan: a part
+#   make soak       the long tests
+#   make install    PREFIX=/usr/local DESTDIR=; make uninstall
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+SANITIZE ?=
+CC       ?= cc
+SUDO     ?= $(if $(filter 0,$(shell id -u)),,sudo)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+            -Wundef -Wformat=2 -Wvla -Wnull-dereference
+CFLAGS   ?= -O2 -g
+HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+override CFLAGS += -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -I. $(WARNINGS) $(HARDEN) \
+            -fno-common -pthread -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+LDFLAGS  += -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+# Names of pkg-config packages, per program.
+BASE_PKGS   := libcjson libcrypto
+DAEMON_PKGS := fuse3 sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
+CTL_PKGS    := libcjson
+WORKER_PKGS := libavformat libavcodec libavutil libswresample libseccomp pocketsphinx libcjson
+cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
+libs   = $(shell pkg-config --libs $(1) 2>/dev/null)
+
+BASE_SRC      := $(wildcard backend/base/*.c)
+BACKEND_SRC   := $(BASE_SRC) $(wildcard backend/*.c backend/local/*.c backend/publish/*.c backend/dashscope/*.c)
+CACHE_SRC     := $(wildcard cache/*.c cache/render/*.c)
+FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c)) \
+                 $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
+WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
+CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/mountinfo.c fs/inbox/status.c fs/inbox/names.c fs/inbox/messages.c
+ANNOUNCER_SRC := fs/mount/announcer_main.c
+
+PROGRAMS := $(BUILD)/scribefs $(BUILD)/scribectl $(BUILD)/libexec/worker $(BUILD)/libexec/announcer
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+.PHONY: all clean install deps vosk demo
+all: $(PROGRAMS)
+
+$(BUILD)/libcore.a: $(call obj,$(BACKEND_SRC) $(CACHE_SRC) $(FS_SRC))
+	@rm -f $@ && ar rcs $@ $^
+$(BUILD)/scribefs: $(BUILD)/obj/fs/main.o $(BUILD)/libcore.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
+$(BUILD)/scribectl: $(call obj,$(CTL_SRC))
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CTL_PKGS))
+$(BUILD)/libexec/worker: $(call obj,$(WORKER_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(WORKER_PKGS)) -lm -ldl
+$(BUILD)/libexec/announcer: $(call obj,$(ANNOUNCER_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+ALL_CFLAGS = $(CFLAGS) $(PKG_CFLAGS)
+PKG_CFLAGS := $(call cflags,$(DAEMON_PKGS) $(WORKER_PKGS))
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Unit tests: one program per file.
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS) cmocka) -lunistring -lm
+unit-programs: $(UNIT)
+.PHONY: unit-programs
+.SECONDARY:
+
+# ---- Dependencies: Debian packages, asked for only when something is missing, and the recogniser from npm -------------------
+
+BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson-dev libinih-dev libssl-dev libunistring-dev \
+              libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libseccomp-dev libpocketsphinx-dev uthash-dev \
+              libcurl4-openssl-dev libmicrohttpd-dev
+RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
+DEMO_DEPS  := pocketsphinx-testdata
+TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny \
+              bsdextrautils util-linux
+# npm only where the recogniser in it can be used and no npm is on the PATH already.
+NPM_DEPS   := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v npm 2>/dev/null),,npm))
+
+APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+# $(call packages,NAMES): installs those that dpkg does not have.
+define packages
+@missing=$$(for name in $(1); do \
+	dpkg-query -W -f '$${db:Status-Status}\n' $$name 2>/dev/null | grep -qx installed || echo $$name; done); \
+if [ -n "$$missing" ]; then \
+	command -v apt-get >/dev/null || { echo "Please install these Debian packages, or what they hold: $$missing"; exit 1; }; \
+	echo "Installing from Debian:" $$missing; \
+	{ $(APT_GET) -qq update || echo "The package lists could not be renewed; trying with the old ones."; } && \
+	$(APT_GET) -qq -y --no-install-recommends install $$missing; \
+fi
+endef
+
+deps: build-deps vosk
+build-deps:
+	$(call packages,$(BUILD_DEPS) $(RUN_DEPS))
+# Without npm, or on another processor, PocketSphinx from Debian does the work: that is no error.
+vosk:
+	@if ! [ -e build/vosk/.stamp ] && [ -n "$(NPM_DEPS)" ]; then \
+		echo "Installing from Debian: npm"; \
+		$(APT_GET) -qq -y --no-install-recommends install npm || echo "npm could not be installed."; \
+	fi
+	@sh backend/local/get-vosk.sh build/vosk || \
+		echo "Going on without Vosk: PocketSphinx, from Debian, does the recognising, with three times as many errors. \
+	'make vosk' tries again."
+test-deps: deps
+	$(call packages,$(TEST_DEPS))
+.PHONY: build-deps test-deps
+
+# ---- Demo -------------------------------------------------------------------------------------------------------------------
+
+# What was missing when make read this file (pkg-config, say) is there only for the next make: hence the recursion.
+AUDIO ?=
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+demo: deps
+	$(if $(AUDIO),,$(call packages,$(DEMO_DEPS)))
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@BUILD=$(BUILD) bash fs/ctl/demo.sh "$(AUDIO)"
+
+# ---- Tests: tests/run says what a suite is ----------------------------------------------------------------------------------
+
+ASAN := BUILD=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+TSAN := BUILD=build/tsan SANITIZE=thread CFLAGS='-O1 -g'
+programs = @$(MAKE) --no-print-directory $(PARALLEL) $(1) all unit-programs
+
+test: test-deps
+	$(call programs)
+	$(call programs,$(ASAN))
+	$(call programs,$(TSAN))
+	tests/run unit mount crash unit@build/asan mount:core@build/asan mount:core@build/tsan
+test-unit: test-deps
+	$(call programs)
+	tests/run unit
+test-mount: test-deps
+	$(call programs)
+	tests/run mount
+test-crash: test-deps
+	$(call programs)
+	tests/run crash
+test-asan: test-deps
+	$(call programs,$(ASAN))
+	tests/run unit@build/asan mount@build/asan crash@build/asan
+test-tsan: test-deps
+	$(call programs,$(TSAN))
+	tests/run unit@build/tsan mount@build/tsan crash@build/tsan
+soak: test-deps
+	$(call programs)
+	tests/run soak
+.PHONY: test test-unit test-mount test-crash test-asan test-tsan soak
+
+# ---- Installation -----------------------------------------------------------------------------------------------------------
+
+INSTALL  ?= install
+ROOT_DIR  = $(DESTDIR)$(PREFIX)
+MAN_PAGES = $(wildcard man/*.[1-9])
+
+install: all
+	$(INSTALL) -d $(ROOT_DIR)/bin $(ROOT_DIR)/libexec/scribefs
+	$(INSTALL) $(BUILD)/scribefs $(BUILD)/scribectl $(ROOT_DIR)/bin/
+	$(INSTALL) $(BUILD)/libexec/worker $(BUILD)/libexec/announcer $(ROOT_DIR)/libexec/scribefs/
+	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	if [ -e build/vosk/.stamp ]; then \
+		$(INSTALL) -d $(ROOT_DIR)/lib/scribefs/vosk && \
+		cp -R build/vosk/lib build/vosk/model $(ROOT_DIR)/lib/scribefs/vosk/ && \
+		chmod -R u=rwX,go=rX $(ROOT_DIR)/lib/scribefs; \
+	fi
+uninstall:
+	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
+	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs
+.PHONY: uninstall
+
+-include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- the emulator: Model Studio on loopback, for tests ----
+EMULATOR_PKGS := libmicrohttpd libcurl libcjson libcrypto
+EMULATOR_SRC  := $(wildcard tests/emulator/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
+$(BUILD)/tests/emulator: $(call obj,$(EMULATOR_SRC))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(EMULATOR_PKGS))
+emulator: $(BUILD)/tests/emulator
+.PHONY: emulator
+# Its signatures have a unit test.
+$(BUILD)/unit/test_emulator_sign: $(call obj,tests/emulator/sign.c tests/emulator/text.c tests/emulator/memory.c)

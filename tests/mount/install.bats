@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# What make install puts where, that it runs from there, and that make uninstall takes all of it away.
+
+load ../lib/common
+
+setup() {
+    common_setup
+    [ "$BUILD" = "$ROOT/build" ] || skip "installing is tested with the ordinary build"
+    make -s -C "$ROOT" install DESTDIR="$T/root" PREFIX=/opt/scribefs >/dev/null
+    PREFIX=$T/root/opt/scribefs
+}
+
+@test "programs and man pages are installed" {
+    for program in bin/scribefs bin/scribectl libexec/scribefs/worker libexec/scribefs/announcer; do
+        [ -x "$PREFIX/$program" ]
+    done
+    for page in "$ROOT"/man/*.[0-9]; do
+        [ -s "$PREFIX/share/man/man${page##*.}/$(basename "$page")" ]
+    done
+}
+
+@test "the installed daemon finds its worker, its announcer and its model" {
+    [ -e "$(speech 0930)" ] || skip "pocketsphinx-testdata is not installed"
+    SCRIBEFS=$PREFIX/bin/scribefs
+    start_mount
+    cp "$(speech 0930)" "$INBOX/talk.wav"
+    wait_for -t 60 exists "$INBOX/talk.json"
+    assert_equal "$(readlink "/proc/$(children announcer)/exe")" "$PREFIX/libexec/scribefs/announcer"
+    [ ! -e "$ROOT/build/vosk/lib/libvosk.so" ] || assert_contains "$(cat "$INBOX/talk.json")" vosk
+}
+
+@test "uninstall leaves nothing" {
+    make -s -C "$ROOT" uninstall DESTDIR="$T/root" PREFIX=/opt/scribefs >/dev/null
+    assert_equal "$(find "$PREFIX" ! -type d)" ""
+    missing "$PREFIX/lib/scribefs"
+    missing "$PREFIX/libexec/scribefs"
+}

@@ -1,0 +1,458 @@
+/* The node table: ids, lookups, names, paths, views. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "fs/library.h"
+#include "fs/mount/node.h"
+
+#define DEVICE 2049
+
+struct fixture {
+    struct node_table t;
+    struct node *inbox;
+};
+
+static void no_directory(struct dir_fd *d)
+{
+    (void)d;
+    fail_msg("no node here has a directory descriptor");
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    assert_int_equal(node_table_init(&f->t, DEVICE, no_directory), 0);
+    struct node_fact fact = {.file = {DEVICE, 2}, .mode = S_IFDIR | 0755};
+    f->inbox = node_real(&f->t, &fact, NULL, NULL, false, 0, NULL);
+    assert_non_null(f->inbox);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    node_table_clear(&f->t);
+    free(f);
+    return 0;
+}
+
+/* A reference that is given back at once: the node stays by its lookup. */
+static struct node *look_up(struct fixture *f, uint64_t ino, mode_t mode, struct node *parent,
+                            const char *name)
+{
+    struct node_fact fact = {.file = {DEVICE, ino}, .mode = mode, .generation = 1};
+    struct node *n = node_real(&f->t, &fact, parent, name, true, 0, NULL);
+    assert_non_null(n);
+    node_put(&f->t, n);
+    return n;
+}
+
+static struct view view_of(uint64_t recording, enum view_format format, uint64_t version)
+{
+    struct view v = {.recording = {DEVICE, recording}, .format = format, .version = version, .size = 10};
+    strcpy(v.recording_name, "talk.wav");
+    return v;
+}
+
+static struct node *look_up_view(struct fixture *f, const struct view *v, const char *name, bool alone)
+{
+    struct node *n = node_view(&f->t, v, f->inbox, name, alone, true);
+    assert_non_null(n);
+    node_put(&f->t, n);
+    return n;
+}
+
+static void assert_path(struct fixture *f, const struct node *directory, const char *expected)
+{
+    char *path = node_path(&f->t, directory, f->inbox);
+    if (expected)
+        assert_string_equal(path, expected);
+    else
+        assert_null(path);
+    free(path);
+}
+
+/* ---- Ids ---- */
+
+static void ids_are_composed_of_kind_device_and_inode(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned kind, tag;
+        uint64_t inode, id;
+    } table[] = {
+        {NODE_KIND_REAL, 0, 1, 0x0800000000000001}, /* never 1, the top, whatever the inode number */
+        {NODE_KIND_REAL, 0, 2, 0x0800000000000002},
+        {NODE_KIND_REAL, 0, 0xffffffffffff, 0x0800ffffffffffff},
+        {NODE_KIND_REAL, 0, 0x1000000000000, 0},
+        {NODE_KIND_REAL, 2047, 5, 0x0fff000000000005},
+        {NODE_KIND_REAL, 2048, 5, 0},
+        {NODE_KIND_VIEW(VIEW_TXT), 0, 5, 0x1000000000000005},
+        {NODE_KIND_VIEW(VIEW_FORMATS), 0, 5, 0x3800000000000005},
+        {15, 2047, 0xffffffffffff, 0x7fffffffffffffff}, /* the spill bit stays free */
+        {16, 0, 5, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal(node_compose(table[i].kind, table[i].tag, table[i].inode), table[i].id);
+}
+
+static void a_generation_fits_32_bits_and_tells_birth_times_apart(void **state)
+{
+    (void)state;
+    assert_int_equal(node_generation(0, 0), 0);
+    assert_int_not_equal(node_generation(1700000000, 1), node_generation(1700000000, 2));
+    assert_int_not_equal(node_generation(1700000000, 1), node_generation(1700000001, 1));
+}
+
+static void an_inode_number_that_does_not_fit_gets_a_spill_id_and_keeps_it(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t large = UINT64_C(1) << 48;
+    struct node *a = look_up(f, large, S_IFREG, f->inbox, "a");
+    struct node *b = look_up(f, large + 1, S_IFREG, f->inbox, "b");
+    assert_true(a->id & NODE_SPILL);
+    assert_int_not_equal(a->id, b->id);
+    assert_int_equal(a->ino, large);
+    assert_ptr_equal(look_up(f, large, S_IFREG, f->inbox, "a"), a);
+}
+
+static void another_device_shows_the_node_id_as_inode_number(void **state)
+{
+    struct fixture *f = *state;
+    struct node_fact fact = {.file = {DEVICE + 1, 7}, .mode = S_IFREG};
+    struct node *here = look_up(f, 7, S_IFREG, f->inbox, "a");
+    struct node *there = node_real(&f->t, &fact, f->inbox, "b", true, 0, NULL);
+    assert_int_equal(here->ino, 7);
+    assert_int_equal(there->ino, there->id);
+    assert_int_equal(there->id, node_compose(NODE_KIND_REAL, 1, 7));
+    assert_int_equal(node_ino_of(&f->t, fact.file), there->ino);
+    node_put(&f->t, there);
+}
+
+static void the_fixed_nodes_do_not_show_small_inode_numbers(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(f->t.top->id, 1);
+    assert_true(f->t.top->ino > NODE_INODE_LIMIT);
+    assert_true(f->t.status->ino > NODE_INODE_LIMIT);
+    assert_int_not_equal(f->t.top->ino, f->t.status->ino);
+}
+
+/* ---- Lookups ---- */
+
+static void a_node_goes_with_its_last_lookup(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = look_up(f, 10, S_IFREG, f->inbox, "a")->id;
+    look_up(f, 10, S_IFREG, f->inbox, "a");
+    node_forget(&f->t, id, 1);
+    struct node *n = node_get(&f->t, id);
+    assert_non_null(n);
+    node_put(&f->t, n);
+    node_forget(&f->t, id, 1);
+    assert_null(node_get(&f->t, id));
+}
+
+static void a_reference_outlives_the_lookups(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = look_up(f, 10, S_IFREG, f->inbox, "a")->id;
+    struct node *n = node_get(&f->t, id);
+    node_forget(&f->t, id, 1);
+    assert_int_equal(n->file.ino, 10);
+    node_put(&f->t, n);
+    assert_null(node_get(&f->t, id));
+}
+
+static void forgetting_more_than_there_is_or_what_is_unknown_is_harmless(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = look_up(f, 10, S_IFREG, f->inbox, "a")->id;
+    node_forget(&f->t, id, 100);
+    assert_null(node_get(&f->t, id));
+    node_forget(&f->t, id, 1);
+    node_forget(&f->t, 12345, 1);
+}
+
+static void a_forgotten_directory_stays_while_something_in_it_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct node *d = look_up(f, 10, S_IFDIR, f->inbox, "d");
+    struct node *e = look_up(f, 11, S_IFDIR, d, "e");
+    struct node *file = look_up(f, 12, S_IFREG, e, "f");
+    uint64_t d_id = d->id, e_id = e->id, file_id = file->id;
+    node_forget(&f->t, d_id, 1);
+    node_forget(&f->t, e_id, 1);
+    assert_path(f, e, "d/e");
+    node_forget(&f->t, file_id, 1);
+    assert_null(node_get(&f->t, e_id));
+    assert_null(node_get(&f->t, d_id));
+}
+
+static void many_nodes_are_all_found(void **state)
+{
+    struct fixture *f = *state;
+    char name[16];
+    for (uint64_t i = 100; i < 5100; i++) {
+        snprintf(name, sizeof name, "%d", (int)i);
+        look_up(f, i, S_IFREG, f->inbox, name);
+    }
+    for (uint64_t i = 100; i < 5100; i++) {
+        struct node *n = node_find(&f->t, (struct file_id){DEVICE, i});
+        assert_non_null(n);
+        uint64_t id = n->id;
+        node_put(&f->t, n);
+        node_forget(&f->t, id, 1);
+    }
+    assert_int_equal(f->t.count, 3);
+}
+
+static void a_reused_inode_number_has_another_generation_and_none_of_the_old_names(void **state)
+{
+    struct fixture *f = *state;
+    static const struct node_fact reuses[] = {
+        {.file = {DEVICE, 10}, .mode = S_IFREG, .generation = 2},
+        {.file = {DEVICE, 10}, .mode = S_IFDIR, .generation = 3},
+    };
+    struct node *old = look_up(f, 10, S_IFREG, f->inbox, "old");
+    for (size_t i = 0; i < sizeof reuses / sizeof *reuses; i++) {
+        struct node *n = node_real(&f->t, &reuses[i], f->inbox, "new", true, 0, NULL);
+        assert_ptr_equal(n, old);
+        assert_int_equal(n->generation, reuses[i].generation);
+        assert_int_equal(n->type, reuses[i].mode);
+        assert_int_equal(n->name_count, 1);
+        assert_string_equal(n->names->text, "new");
+        node_put(&f->t, n);
+    }
+}
+
+/* ---- Names ---- */
+
+static void a_file_has_several_names_a_directory_one(void **state)
+{
+    struct fixture *f = *state;
+    struct node *file = look_up(f, 10, S_IFREG, f->inbox, "a");
+    look_up(f, 10, S_IFREG, f->inbox, "b");
+    look_up(f, 10, S_IFREG, f->inbox, "a");
+    assert_int_equal(file->name_count, 2);
+    assert_string_equal(file->names->text, "a");
+    struct node *dir = look_up(f, 11, S_IFDIR, f->inbox, "c");
+    look_up(f, 11, S_IFDIR, f->inbox, "d");
+    assert_int_equal(dir->name_count, 1);
+    assert_string_equal(dir->names->text, "d");
+}
+
+static void the_oldest_of_too_many_names_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct node *n = NULL;
+    char name[16];
+    for (int i = 0; i < NODE_NAMES + 3; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        n = look_up(f, 10, S_IFREG, f->inbox, name);
+    }
+    assert_int_equal(n->name_count, NODE_NAMES);
+    assert_string_equal(n->names->text, name);
+}
+
+static void a_rename_moves_the_paths_of_everything_below(void **state)
+{
+    struct fixture *f = *state;
+    struct node *a = look_up(f, 10, S_IFDIR, f->inbox, "a");
+    struct node *b = look_up(f, 11, S_IFDIR, a, "b");
+    struct node *c = look_up(f, 12, S_IFDIR, f->inbox, "c");
+    assert_path(f, f->inbox, "");
+    assert_path(f, b, "a/b");
+    assert_int_equal(node_rename(&f->t, a, f->inbox, "a", c, "new"), 0);
+    assert_path(f, b, "c/new/b");
+    node_remove_name(&f->t, a, c, "new");
+    assert_path(f, b, NULL);
+}
+
+static void a_directory_is_never_below_itself(void **state)
+{
+    struct fixture *f = *state;
+    struct node *a = look_up(f, 10, S_IFDIR, f->inbox, "a");
+    struct node *b = look_up(f, 11, S_IFDIR, a, "b");
+    /* Somebody turned the two round behind our back, and only half of it has been seen. */
+    look_up(f, 10, S_IFDIR, b, "a");
+    assert_path(f, b, "a/b");
+    assert_int_equal(node_rename(&f->t, a, f->inbox, "a", b, "a"), -ESTALE);
+}
+
+static void a_name_seen_before_a_rename_is_not_believed_after_it(void **state)
+{
+    struct fixture *f = *state;
+    struct node *n = look_up(f, 10, S_IFREG, f->inbox, "old");
+    uint64_t before = node_moves(&f->t);
+    node_rename(&f->t, n, f->inbox, "old", f->inbox, "new");
+    struct node_fact fact = {.file = {DEVICE, 10}, .mode = S_IFREG, .generation = 1};
+    bool again = false;
+    assert_null(node_real(&f->t, &fact, f->inbox, "old", true, before, &again));
+    assert_true(again);
+    assert_int_equal(n->name_count, 1);
+    assert_int_equal(n->lookups, 1);
+}
+
+/* ---- Views ---- */
+
+static void a_view_is_the_same_node_and_inode_each_time(void **state)
+{
+    struct fixture *f = *state;
+    struct view txt = view_of(50, VIEW_TXT, 1), srt = view_of(50, VIEW_SRT, 1);
+    struct node *n = look_up_view(f, &txt, "talk.txt", true);
+    assert_ptr_equal(look_up_view(f, &txt, "talk.txt", true), n);
+    assert_ptr_not_equal(look_up_view(f, &srt, "talk.srt", true), n);
+    assert_int_equal(n->ino, node_ino_of_view(&f->t, txt.recording, VIEW_TXT));
+    uint64_t id = n->id;
+    node_forget(&f->t, id, 2);
+    assert_int_equal(look_up_view(f, &txt, "talk.txt", true)->id, id);
+}
+
+static void new_content_is_a_new_node_with_the_same_inode_number(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *old = look_up_view(f, &v, "talk.txt", true);
+    v.version = 2;
+    v.size = 20;
+    struct node *n = look_up_view(f, &v, "talk.txt", true);
+    assert_int_not_equal(n->id, old->id);
+    assert_int_equal(n->ino, old->ino);
+    struct view seen;
+    uid_t uid;
+    gid_t gid;
+    mode_t mode;
+    node_view_read(&f->t, old, &seen, &uid, &gid, &mode);
+    assert_int_equal(seen.size, 10);
+    node_view_read(&f->t, n, &seen, &uid, &gid, &mode);
+    assert_int_equal(seen.size, 20);
+    assert_string_equal(seen.recording_name, "talk.wav");
+    assert_int_equal(mode, 0444);
+}
+
+static void a_view_whose_recording_was_renamed_moves_along(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *n = look_up_view(f, &v, "talk.txt", true);
+    strcpy(v.recording_name, "other.wav");
+    assert_ptr_equal(look_up_view(f, &v, "other.txt", true), n);
+    assert_string_equal(n->names->text, "other.txt");
+    assert_string_equal(n->view->recording_name, "other.wav");
+}
+
+static void two_names_of_one_recording_have_views_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *a = look_up_view(f, &v, "a.txt", false);
+    struct node *b = look_up_view(f, &v, "b.txt", false);
+    assert_int_not_equal(a->id, b->id);
+    assert_int_not_equal(a->ino, b->ino);
+    assert_ptr_equal(look_up_view(f, &v, "a.txt", false), a);
+    assert_ptr_equal(look_up_view(f, &v, "b.txt", false), b);
+}
+
+static void a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *n = look_up_view(f, &v, "talk.txt", true);
+    uint64_t id = n->id;
+    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .generation = 1};
+    struct node *real = node_real(&f->t, &fact, f->inbox, "talk.txt", false, 0, NULL);
+    node_become(&f->t, n, real);
+    struct node *got = node_get(&f->t, id);
+    assert_ptr_equal(got, real);
+    node_put(&f->t, got);
+    node_put(&f->t, real);
+    assert_int_not_equal(look_up_view(f, &v, "talk.txt", true)->id, id);
+    /* The alias is all that holds the real file's node. */
+    node_forget(&f->t, id, 1);
+    assert_null(node_find(&f->t, fact.file));
+}
+
+static void a_handle_moves_from_the_view_to_the_file_it_became(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *n = look_up_view(f, &v, "talk.txt", true);
+    uint64_t id = n->id;
+    struct node_handle h = {.fd = -1};
+    node_add_handle(&f->t, n, &h);
+    assert_false(node_handle_is_behind(&f->t, &h));
+    node_forget(&f->t, id, 1);
+    assert_ptr_equal(h.node, n);
+    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .generation = 1};
+    struct node *real = node_real(&f->t, &fact, f->inbox, "talk.txt", false, 0, NULL);
+    node_become(&f->t, n, real);
+    assert_true(node_handle_is_behind(&f->t, &h));
+    node_move_handle(&f->t, &h, real, 99);
+    node_put(&f->t, real);
+    assert_null(node_get(&f->t, id));
+    size_t slot = 0;
+    assert_ptr_equal(node_any_handle(&f->t, &slot), &h);
+    assert_int_equal(h.fd, 99);
+    node_remove_handle(&f->t, &h);
+    slot = 0;
+    assert_null(node_any_handle(&f->t, &slot));
+    assert_null(node_find(&f->t, fact.file));
+}
+
+static void the_page_cache_is_kept_only_while_nothing_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct node *n = look_up(f, 10, S_IFREG, f->inbox, "a");
+    struct timespec t0 = {0, 0}, t1 = {1, 1}, t2 = {1, 2};
+    assert_false(node_unchanged(&f->t, n, 0, t0, t0));
+    assert_false(node_unchanged(&f->t, n, 5, t1, t1));
+    assert_true(node_unchanged(&f->t, n, 5, t1, t1));
+    assert_false(node_unchanged(&f->t, n, 6, t1, t1));
+    assert_false(node_unchanged(&f->t, n, 6, t2, t1));
+    assert_false(node_unchanged(&f->t, n, 6, t2, t2));
+    assert_true(node_unchanged(&f->t, n, 6, t2, t2));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ids_are_composed_of_kind_device_and_inode),
+        TEST(a_generation_fits_32_bits_and_tells_birth_times_apart),
+        TEST(an_inode_number_that_does_not_fit_gets_a_spill_id_and_keeps_it),
+        TEST(another_device_shows_the_node_id_as_inode_number),
+        TEST(the_fixed_nodes_do_not_show_small_inode_numbers),
+        TEST(a_node_goes_with_its_last_lookup),
+        TEST(a_reference_outlives_the_lookups),
+        TEST(forgetting_more_than_there_is_or_what_is_unknown_is_harmless),
+        TEST(a_forgotten_directory_stays_while_something_in_it_is_known),
+        TEST(many_nodes_are_all_found),
+        TEST(a_reused_inode_number_has_another_generation_and_none_of_the_old_names),
+        TEST(a_file_has_several_names_a_directory_one),
+        TEST(the_oldest_of_too_many_names_is_dropped),
+        TEST(a_rename_moves_the_paths_of_everything_below),
+        TEST(a_directory_is_never_below_itself),
+        TEST(a_name_seen_before_a_rename_is_not_believed_after_it),
+        TEST(a_view_is_the_same_node_and_inode_each_time),
+        TEST(new_content_is_a_new_node_with_the_same_inode_number),
+        TEST(a_view_whose_recording_was_renamed_moves_along),
+        TEST(two_names_of_one_recording_have_views_of_their_own),
+        TEST(a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view),
+        TEST(a_handle_moves_from_the_view_to_the_file_it_became),
+        TEST(the_page_cache_is_kept_only_while_nothing_changed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
