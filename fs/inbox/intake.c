@@ -72,9 +72,10 @@ static void reading_done(void *arg)
     pthread_mutex_unlock(&in->lock);
 
     struct error err = {0};
-    if (busy || r->rc == -ECANCELED) {
-        /* It will be due again, or there is no time left. */
-    } else if (r->rc == -EBUSY) {
+    if (r->rc == -ECANCELED) {
+        /* There is no time left; the next start looks at it. */
+    } else if (busy || r->rc == -EBUSY) {
+        /* Also when it is only open for writing: it may be released unchanged, and would not be looked at again. */
         settle_once_more(in, r->id);
     } else if (r->vanished) {
         /* Its path leads elsewhere: a rename under way is reported by the mount; anything else happened

@@ -203,6 +203,7 @@ static bool take(struct library *lib, struct announcement_entry *e, struct annou
             useful = false;
     }
     link_tidy(lib, l);
+    changed(lib);
     return useful;
 }
 
@@ -267,6 +268,7 @@ void library_set_announcing(struct library *lib, bool on)
                 l->views[i].state = VIEW_VISIBLE;
                 invalidate(lib, l, i);
             }
+    changed(lib);
 }
 
 void library_stop_announcing(struct library *lib)
@@ -424,6 +426,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
     if (!l || l->views[format].state == VIEW_PENDING)
         return -ENOENT;
     l->views[format].state = VIEW_ABSENT;
+    changed(lib);
     if (!l->recording) {
         link_tidy(lib, l);
         return 0;
