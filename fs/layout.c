@@ -124,24 +124,28 @@ void layout_close(struct layout *l)
     *l = (struct layout){.inbox_fd = -1, .state_fd = -1, .lock_fd = -1};
 }
 
-int layout_check_mountpoint(const struct layout *l, const char *mountpoint, char **resolved,
-                            struct error *err)
+/* Absolute, without asking the mount point itself: it may be one that a dead daemon left behind. */
+static char *absolute(const char *path)
+{
+    if (*path == '/')
+        return strdup(path);
+    cleanup_free char *here = getcwd(NULL, 0);
+    char *result = NULL;
+    return here && asprintf(&result, "%s/%s", here, path) >= 0 ? result : NULL;
+}
+
+int layout_check_mountpoint(const struct layout *l, const char *mountpoint, char **resolved, struct error *err)
 {
     struct stat st;
     *resolved = realpath(mountpoint, NULL);
-    if (!*resolved && errno == ENOTCONN) {
-        /* What a killed daemon left: the mount clears it away. */
-        *resolved = mountpoint[0] == '/' ? strdup(mountpoint) : NULL;
-        if (!*resolved) {
-            cleanup_free char *here = getcwd(NULL, 0);
-            if (!here || asprintf(resolved, "%s/%s", here, mountpoint) < 0)
-                *resolved = NULL;
-        }
-        return *resolved ? 0
-                         : refuse(err, ENOTCONN, "mount.point", mountpoint,
-                                  "a dead mount is in the way; unmount it");
+    int rc = *resolved ? stat(*resolved, &st) : -1;
+    if (rc < 0 && errno == ENOTCONN) {
+        /* The mount clears it away. */
+        if (!*resolved)
+            *resolved = absolute(mountpoint);
+        return *resolved ? 0 : refuse(err, ENOMEM, "mount.point", mountpoint, "out of memory");
     }
-    if (!*resolved || stat(*resolved, &st) < 0)
+    if (rc < 0)
         return refuse(err, errno, "mount.point", mountpoint, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return refuse(err, ENOTDIR, "mount.point", mountpoint, "it is not a directory");

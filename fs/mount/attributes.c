@@ -41,7 +41,7 @@ struct node_fact fact_from_statx(const struct statx *x)
     return (struct node_fact){
         .file = file_of_statx(x),
         .mode = x->stx_mode,
-        .generation = born ? node_generation(x->stx_btime.tv_sec, x->stx_btime.tv_nsec) : 0,
+        .birth_ns = born ? x->stx_btime.tv_sec * 1000000000 + x->stx_btime.tv_nsec : 0,
     };
 }
 
@@ -214,8 +214,8 @@ static int set_view(fuse_req_t req, struct mount *m, struct node **n, const stru
         handle_modified(m, h);
         if (ftruncate(fd, attr->st_size))
             return -errno;
-        struct node *real = node_became(&m->nodes, *n);
-        if (real) {
+        struct node *real;
+        if (node_became(&m->nodes, *n, &real) > 0) {
             node_put(&m->nodes, *n);
             *n = real;
         }

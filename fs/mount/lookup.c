@@ -11,7 +11,9 @@
 #include "fs/mount/resolve.h"
 #include "fs/mount/views.h"
 
-#define TRIES 4 /* how often a name is looked at again because something was renamed meanwhile */
+#define TRIES                                                                                                \
+    20 /* how often a name is looked at again because something was renamed or removed meanwhile             \
+        */
 
 void reply_rc(fuse_req_t req, struct mount *m, int rc)
 {

@@ -32,14 +32,15 @@ struct mount_config {
     void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 
-/* Mounts. 0, or negative errno and *err ("mount.…"). Registers the library's invalidate path itself through
- * mount_invalidate(): the caller wires library_set_hooks() to it. */
+/* Mounts. 0, or negative errno and *err ("mount.…"). A dead scribefs at the mount point is unmounted first.
+ * SIGTERM, SIGINT and SIGHUP are handled from here on (by libfuse's usual handlers) until mount_free(): they
+ * end mount_run(). The caller wires library_set_hooks() to mount_invalidate() afterwards. */
 int mount_new(const struct mount_config *config, struct mount **out, struct error *err);
-/* Serves until the filesystem is unmounted or mount_stop() is called. Call it on the main thread, with
- * SIGTERM, SIGINT and SIGHUP handled by libfuse's usual handlers (installed inside) and blocked in every
- * other thread. Returns 0, or negative errno. */
+/* Serves until the filesystem is unmounted or one of those signals arrives. Call it on the main thread, with
+ * the signals blocked in every other one. 0, or negative errno. */
 int mount_run(struct mount *m);
-/* Unmounts (lazily if it is busy), stops the announcer and frees everything. */
+/* Unmounts (lazily if it is busy), stops the announcer and frees everything. The library must still be there;
+ * intake is not called any more. No mount_invalidate() may be under way or follow. NULL is fine. */
 void mount_free(struct mount *m);
 /* Any thread, never blocks: the kernel forgets this name. */
 void mount_invalidate(struct mount *m, struct file_id directory, const char *name);

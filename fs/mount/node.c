@@ -23,11 +23,9 @@ uint64_t node_compose(unsigned kind, unsigned device_tag, uint64_t inode)
     return ((uint64_t)kind << NODE_KIND_SHIFT) | ((uint64_t)device_tag << NODE_DEVICE_SHIFT) | inode;
 }
 
-uint32_t node_generation(int64_t seconds, uint32_t nanoseconds)
+uint32_t node_generation(uint64_t of)
 {
-    if (!seconds && !nanoseconds)
-        return 0;
-    uint64_t h = file_id_hash((struct file_id){(uint64_t)seconds, nanoseconds});
+    uint64_t h = of ? file_id_hash((struct file_id){0, of}) : 0;
     return (uint32_t)(h ^ (h >> 32));
 }
 
@@ -269,8 +267,8 @@ struct node *node_get(struct node_table *t, uint64_t id)
 {
     pthread_mutex_lock(&t->lock);
     struct node *n = node_find_id(t, id);
-    while (n && n->alias)
-        n = n->alias;
+    if (n && n->alias)
+        n = node_alias_of(n);
     if (n)
         n->references++;
     pthread_mutex_unlock(&t->lock);

@@ -84,6 +84,7 @@ struct node {
     struct file_id file; /* the real file, or the recording of a view */
     uint64_t lookups;
     unsigned references;
+    int64_t birth_ns; /* of a real file; 0 when its filesystem does not say */
     uint32_t generation;
     mode_t type; /* S_IFMT bits */
     enum node_kind kind;
@@ -91,7 +92,8 @@ struct node {
     unsigned name_count;
     struct node_name *names;
     struct node_handle *handles;
-    struct node *alias;     /* a reference: the real file this view became */
+    struct node *alias;     /* a reference: the real file this view became, */
+    int64_t alias_birth_ns; /* if it is still that one and its inode number not reused */
     struct dir_fd *dir;     /* resolve.c's cached descriptor of a directory */
     struct node_view *view; /* NODE_VIEW only */
     /* What the last open saw, to keep the page cache while the file is the same. */
@@ -123,10 +125,11 @@ void node_table_clear(struct node_table *t);
 struct node_fact {
     struct file_id file;
     mode_t mode;
-    uint32_t generation; /* node_generation() of its birth time */
+    int64_t birth_ns; /* 0: unknown */
 };
-/* 32 bits, because the kernel compares no more; 0 for an unknown birth time. */
-uint32_t node_generation(int64_t seconds, uint32_t nanoseconds);
+/* The generation that goes with a birth time or a version: 32 bits, because the kernel compares no more; 0
+ * for 0. */
+uint32_t node_generation(uint64_t of);
 
 /* Composes an id; 0 if something does not fit its field. Pure. */
 uint64_t node_compose(unsigned kind, unsigned device_tag, uint64_t inode);
@@ -137,7 +140,7 @@ uint64_t node_ino_of_view(struct node_table *t, struct file_id recording, enum v
 
 /* All of these that return a node return a reference of the caller's; give it back with node_put(). */
 
-/* NULL when the id is not known. Follows aliases. */
+/* NULL when the id is not known. Follows aliases; NULL also when the file behind one is gone. */
 struct node *node_get(struct node_table *t, uint64_t id);
 struct node *node_ref(struct node_table *t, struct node *n);
 void node_put(struct node_table *t, struct node *n); /* NULL is fine */
@@ -145,9 +148,9 @@ void node_put(struct node_table *t, struct node *n); /* NULL is fine */
 struct node *node_find(struct node_table *t, struct file_id file);
 
 /* The node of a real file found at (parent, name); `lookup` counts one lookup of the kernel's. `moves` is
- * what node_moves() said before the file was looked at: if a name moved since, NULL with *again = true: look
- * again. `again` may be NULL: the name is then taken as it is. NULL otherwise: out of memory. parent may be
- * NULL (the inbox). */
+ * what node_moves() said before the file was looked at: if a name moved since, or the fact is older than what
+ * is known (the inode number was reused meanwhile), NULL with *again = true: look again. `again` may be NULL:
+ * the fact is then taken as it is. NULL otherwise: out of memory. parent may be NULL (the inbox). */
 struct node *node_real(struct node_table *t, const struct node_fact *fact, struct node *parent,
                        const char *name, bool lookup, uint64_t moves, bool *again);
 uint64_t node_moves(struct node_table *t);
@@ -173,8 +176,8 @@ char *node_path(struct node_table *t, const struct node *directory, const struct
 /* The view becomes a real file: handles and names stay as they are, the node answers for `real` from now on.
  */
 void node_become(struct node_table *t, struct node *view, struct node *real);
-/* The node an aliased view stands for (a reference), or NULL. */
-struct node *node_became(struct node_table *t, struct node *view);
+/* What the view became: 1 and *real (a reference), 0 if it is still a view, -ESTALE if that file is gone. */
+int node_became(struct node_table *t, struct node *view, struct node **real);
 /* True if the handle was opened on a view that is a real file by now. */
 bool node_handle_is_behind(struct node_table *t, const struct node_handle *h);
 /* Copies the version of a view into *out (recording_name at most NAME_SIZE - 1 bytes). */

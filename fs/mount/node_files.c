@@ -22,7 +22,8 @@ static void renew(struct node_table *t, struct node *n, const struct node_fact *
         t->drop_directory(n->dir);
         n->dir = NULL;
     }
-    n->generation = fact->generation;
+    n->birth_ns = fact->birth_ns;
+    n->generation = node_generation((uint64_t)fact->birth_ns);
     n->type = fact->mode & S_IFMT;
     n->seen.valid = false;
     n->references--;
@@ -39,16 +40,22 @@ struct node *node_real(struct node_table *t, const struct node_fact *fact, struc
             goto out;
     }
     n = node_find_real(t, fact->file);
+    if (n && again && fact->birth_ns < n->birth_ns) {
+        *again = true;
+        n = NULL;
+        goto out;
+    }
     if (n) {
         n->references++;
-        if (n->generation != fact->generation || n->type != (fact->mode & S_IFMT))
+        if (n->birth_ns != fact->birth_ns || n->type != (fact->mode & S_IFMT))
             renew(t, n, fact);
     } else {
         uint64_t id = node_derive(t, NODE_KIND_REAL, fact->file);
         n = node_add(t, NODE_REAL, id ? id : node_spill(t), fact->file, fact->mode & S_IFMT);
         if (!n)
             goto out;
-        n->generation = fact->generation;
+        n->birth_ns = fact->birth_ns;
+        n->generation = node_generation((uint64_t)fact->birth_ns);
         if (fact->file.dev == t->devices[0])
             n->ino = fact->file.ino;
     }
@@ -147,7 +154,7 @@ struct node *node_view(struct node_table *t, const struct view *view, struct nod
         }
         n->view = copy;
         n->ino = derived && !second_place ? derived : id;
-        n->generation = node_generation((int64_t)view->version, 1);
+        n->generation = node_generation(view->version);
     }
     if (node_put_name(t, n, parent, name)) {
         node_put_locked(t, n);
@@ -168,18 +175,25 @@ void node_become(struct node_table *t, struct node *view, struct node *real)
         node_unkey(t, view);
         real->references++;
         view->alias = real;
+        view->alias_birth_ns = real->birth_ns;
     }
     pthread_mutex_unlock(&t->lock);
 }
 
-struct node *node_became(struct node_table *t, struct node *view)
+struct node *node_alias_of(const struct node *n)
+{
+    return n->alias && n->alias->birth_ns == n->alias_birth_ns ? n->alias : NULL;
+}
+
+int node_became(struct node_table *t, struct node *view, struct node **real)
 {
     pthread_mutex_lock(&t->lock);
-    struct node *real = view->alias;
-    if (real)
-        real->references++;
+    *real = node_alias_of(view);
+    if (*real)
+        (*real)->references++;
+    int rc = *real ? 1 : view->alias ? -ESTALE : 0;
     pthread_mutex_unlock(&t->lock);
-    return real;
+    return rc;
 }
 
 bool node_handle_is_behind(struct node_table *t, const struct node_handle *h)

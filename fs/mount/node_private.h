@@ -12,6 +12,8 @@ struct node **node_key_slot(struct node_table *t, enum node_kind kind, struct fi
 /* A new node with one reference, in the tables; NULL when out of memory. */
 struct node *node_add(struct node_table *t, enum node_kind kind, uint64_t id, struct file_id file,
                       mode_t type);
+/* What the view n became; NULL if it is a view still, or the file is gone. */
+struct node *node_alias_of(const struct node *n);
 /* It stays in the table by its id but is not found by its file any more. */
 void node_unkey(struct node_table *t, struct node *n);
 /* Drops one reference. */

@@ -115,8 +115,8 @@ bool view_visible(struct mount *m, const struct node *dir, const char *name)
 
 /* ---- Becoming a real file ---- */
 
-/* The node of the file that was just made at (dir, name) in place of the view `n` (NULL: the kernel does not
- * know that view), which answers for it from now on. A reference, or NULL. */
+/* The node of the file that was just made at (dir, name) out of the view `n`, which answers for it from now
+ * on. A reference, or NULL. */
 static struct node *settle_real(struct mount *m, struct node *n, struct node *dir, const char *name, int fd)
 {
     struct statx x;
@@ -124,21 +124,22 @@ static struct node *settle_real(struct mount *m, struct node *n, struct node *di
         return NULL;
     struct node_fact fact = fact_from_statx(&x);
     struct node *real = node_real(&m->nodes, &fact, dir, name, false, 0, NULL);
-    if (real && n)
+    if (real)
         node_become(&m->nodes, n, real);
     tell_added(m, dir, name, fact.file);
     notifier_push(m, dir->id, name);
     return real;
 }
 
+/* Who is to own the real file: the recording's owner, or who that was when it was last seen. */
 static struct owner owner_of(struct mount *m, int dirfd, const struct view *v, const struct node *n)
 {
     struct statx x;
     struct view ignored;
-    struct owner o = {geteuid(), getegid(), 0444};
+    struct owner o;
     if (see_recording(dirfd, v, &x))
         o = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
-    else if (n)
+    else
         node_view_read(&m->nodes, n, &ignored, &o.uid, &o.gid, &o.mode);
     return o;
 }
@@ -151,9 +152,9 @@ static struct owner owner_of(struct mount *m, int dirfd, const struct view *v, c
 static int copy_up(struct mount *m, struct node *n, const struct view_content *content, bool empty,
                    struct node **real)
 {
-    *real = node_became(&m->nodes, n);
-    if (*real)
-        return 0;
+    int rc = node_became(&m->nodes, n, real);
+    if (rc)
+        return rc < 0 ? rc : 0;
     struct node *dir;
     char name[NAME_SIZE];
     if (!node_place(&m->nodes, n, &dir, name))
@@ -163,9 +164,9 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
     cleanup_close int fd = -1;
     struct view v, now;
     struct owner o;
-    int rc = resolve_directory(m, dir, &at);
+    node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
+    rc = resolve_directory(m, dir, &at);
     if (!rc) {
-        node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
         bool there = !library_find_view(m->config.library, dir->file, name, false, &now) &&
                      file_id_equal(now.recording, v.recording) && now.format == v.format;
         if (!there)

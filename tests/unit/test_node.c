@@ -51,7 +51,7 @@ static int tear_down(void **state)
 static struct node *look_up(struct fixture *f, uint64_t ino, mode_t mode, struct node *parent,
                             const char *name)
 {
-    struct node_fact fact = {.file = {DEVICE, ino}, .mode = mode, .generation = 1};
+    struct node_fact fact = {.file = {DEVICE, ino}, .mode = mode, .birth_ns = 1};
     struct node *n = node_real(&f->t, &fact, parent, name, true, 0, NULL);
     assert_non_null(n);
     node_put(&f->t, n);
@@ -110,9 +110,9 @@ static void ids_are_composed_of_kind_device_and_inode(void **state)
 static void a_generation_fits_32_bits_and_tells_birth_times_apart(void **state)
 {
     (void)state;
-    assert_int_equal(node_generation(0, 0), 0);
-    assert_int_not_equal(node_generation(1700000000, 1), node_generation(1700000000, 2));
-    assert_int_not_equal(node_generation(1700000000, 1), node_generation(1700000001, 1));
+    assert_int_equal(node_generation(0), 0);
+    assert_int_not_equal(node_generation(1700000000000000001), node_generation(1700000000000000002));
+    assert_int_not_equal(node_generation(1700000000000000001), node_generation(1700000001000000001));
 }
 
 static void an_inode_number_that_does_not_fit_gets_a_spill_id_and_keeps_it(void **state)
@@ -222,19 +222,36 @@ static void a_reused_inode_number_has_another_generation_and_none_of_the_old_nam
 {
     struct fixture *f = *state;
     static const struct node_fact reuses[] = {
-        {.file = {DEVICE, 10}, .mode = S_IFREG, .generation = 2},
-        {.file = {DEVICE, 10}, .mode = S_IFDIR, .generation = 3},
+        {.file = {DEVICE, 10}, .mode = S_IFREG, .birth_ns = 2},
+        {.file = {DEVICE, 10}, .mode = S_IFDIR, .birth_ns = 3},
     };
     struct node *old = look_up(f, 10, S_IFREG, f->inbox, "old");
     for (size_t i = 0; i < sizeof reuses / sizeof *reuses; i++) {
         struct node *n = node_real(&f->t, &reuses[i], f->inbox, "new", true, 0, NULL);
         assert_ptr_equal(n, old);
-        assert_int_equal(n->generation, reuses[i].generation);
+        assert_int_equal(n->generation, node_generation((uint64_t)reuses[i].birth_ns));
         assert_int_equal(n->type, reuses[i].mode);
         assert_int_equal(n->name_count, 1);
         assert_string_equal(n->names->text, "new");
         node_put(&f->t, n);
     }
+}
+
+static void what_was_seen_before_an_inode_number_was_reused_is_not_believed(void **state)
+{
+    struct fixture *f = *state;
+    struct node_fact young = {.file = {DEVICE, 10}, .mode = S_IFDIR, .birth_ns = 20};
+    struct node_fact old = {.file = {DEVICE, 10}, .mode = S_IFREG, .birth_ns = 10};
+    struct node *n = node_real(&f->t, &young, f->inbox, "young", true, 0, NULL);
+    bool again = false;
+    assert_null(node_real(&f->t, &old, f->inbox, "old", true, node_moves(&f->t), &again));
+    assert_true(again);
+    assert_int_equal(n->type, S_IFDIR);
+    /* Unless it stays like that: the clock was set back. */
+    assert_ptr_equal(node_real(&f->t, &old, f->inbox, "old", true, 0, NULL), n);
+    assert_int_equal(n->type, S_IFREG);
+    node_put(&f->t, n);
+    node_put(&f->t, n);
 }
 
 /* ---- Names ---- */
@@ -297,7 +314,7 @@ static void a_name_seen_before_a_rename_is_not_believed_after_it(void **state)
     struct node *n = look_up(f, 10, S_IFREG, f->inbox, "old");
     uint64_t before = node_moves(&f->t);
     node_rename(&f->t, n, f->inbox, "old", f->inbox, "new");
-    struct node_fact fact = {.file = {DEVICE, 10}, .mode = S_IFREG, .generation = 1};
+    struct node_fact fact = {.file = {DEVICE, 10}, .mode = S_IFREG, .birth_ns = 1};
     bool again = false;
     assert_null(node_real(&f->t, &fact, f->inbox, "old", true, before, &again));
     assert_true(again);
@@ -371,7 +388,7 @@ static void a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view
     struct view v = view_of(50, VIEW_TXT, 1);
     struct node *n = look_up_view(f, &v, "talk.txt", true);
     uint64_t id = n->id;
-    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .generation = 1};
+    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .birth_ns = 1};
     struct node *real = node_real(&f->t, &fact, f->inbox, "talk.txt", false, 0, NULL);
     node_become(&f->t, n, real);
     struct node *got = node_get(&f->t, id);
@@ -382,6 +399,25 @@ static void a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view
     /* The alias is all that holds the real file's node. */
     node_forget(&f->t, id, 1);
     assert_null(node_find(&f->t, fact.file));
+}
+
+static void a_view_does_not_answer_for_another_file_with_the_inode_number_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *n = look_up_view(f, &v, "talk.txt", true), *got;
+    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .birth_ns = 1};
+    struct node *real = node_real(&f->t, &fact, f->inbox, "talk.txt", false, 0, NULL);
+    assert_int_equal(node_became(&f->t, n, &got), 0);
+    node_become(&f->t, n, real);
+    assert_int_equal(node_became(&f->t, n, &got), 1);
+    assert_ptr_equal(got, real);
+    fact.birth_ns = 2;
+    node_put(&f->t, node_real(&f->t, &fact, f->inbox, "stranger", true, 0, NULL));
+    assert_int_equal(node_became(&f->t, n, &got), -ESTALE);
+    assert_null(node_get(&f->t, n->id));
+    node_put(&f->t, real);
+    node_put(&f->t, real);
 }
 
 static void a_handle_moves_from_the_view_to_the_file_it_became(void **state)
@@ -395,7 +431,7 @@ static void a_handle_moves_from_the_view_to_the_file_it_became(void **state)
     assert_false(node_handle_is_behind(&f->t, &h));
     node_forget(&f->t, id, 1);
     assert_ptr_equal(h.node, n);
-    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .generation = 1};
+    struct node_fact fact = {.file = {DEVICE, 60}, .mode = S_IFREG, .birth_ns = 1};
     struct node *real = node_real(&f->t, &fact, f->inbox, "talk.txt", false, 0, NULL);
     node_become(&f->t, n, real);
     assert_true(node_handle_is_behind(&f->t, &h));
@@ -441,6 +477,7 @@ int main(void)
         TEST(a_forgotten_directory_stays_while_something_in_it_is_known),
         TEST(many_nodes_are_all_found),
         TEST(a_reused_inode_number_has_another_generation_and_none_of_the_old_names),
+        TEST(what_was_seen_before_an_inode_number_was_reused_is_not_believed),
         TEST(a_file_has_several_names_a_directory_one),
         TEST(the_oldest_of_too_many_names_is_dropped),
         TEST(a_rename_moves_the_paths_of_everything_below),
@@ -451,6 +488,7 @@ int main(void)
         TEST(a_view_whose_recording_was_renamed_moves_along),
         TEST(two_names_of_one_recording_have_views_of_their_own),
         TEST(a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view),
+        TEST(a_view_does_not_answer_for_another_file_with_the_inode_number_of_its_own),
         TEST(a_handle_moves_from_the_view_to_the_file_it_became),
         TEST(the_page_cache_is_kept_only_while_nothing_changed),
     };
