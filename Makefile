@@ -16,6 +16,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
             -Wundef -Wformat=2 -Wvla -Wnull-dereference
 CFLAGS   ?= -O2 -g
 HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+# Short lines unless V=1.
+Q        := $(if $(V),,@)
+SAY       = $(if $(V),@:,@echo "  $(1)  $(patsubst $(BUILD)/%,%,$@)")
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DFUSE_USE_VERSION=312 -I. $(WARNINGS) $(HARDEN) \
             -fno-common -pthread -MMD -MP $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 LDFLAGS  += -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
@@ -46,28 +49,34 @@ all: $(PROGRAMS)
 $(BUILD)/libcore.a: $(call obj,$(BACKEND_SRC) $(CACHE_SRC) $(FS_SRC))
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/scribefs: $(BUILD)/obj/fs/main.o $(BUILD)/libcore.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
 $(BUILD)/scribectl: $(call obj,$(CTL_SRC))
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CTL_PKGS))
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CTL_PKGS))
 $(BUILD)/libexec/worker: $(call obj,$(WORKER_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(WORKER_PKGS)) -lm -ldl
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(WORKER_PKGS)) -lm -ldl
 $(BUILD)/libexec/announcer: $(call obj,$(ANNOUNCER_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 ALL_CFLAGS = $(CFLAGS) $(PKG_CFLAGS)
 PKG_CFLAGS := $(call cflags,$(DAEMON_PKGS) $(WORKER_PKGS))
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Unit tests: one program per file.
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS) cmocka) -lunistring -lm
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS) cmocka) -lunistring -lm
 unit-programs: $(UNIT)
 .PHONY: unit-programs
 .SECONDARY:
@@ -133,7 +142,7 @@ test: test-deps
 	$(call programs)
 	$(call programs,$(ASAN))
 	$(call programs,$(TSAN))
-	tests/run unit mount crash unit@build/asan mount:core@build/asan mount:core@build/tsan
+	tests/run unit mount crash mount:core+user unit@build/asan mount:core@build/asan mount:core@build/tsan
 test-unit: test-deps
 	$(call programs)
 	tests/run unit
@@ -186,7 +195,8 @@ EMULATOR_PKGS := libmicrohttpd libcurl libcjson libcrypto
 EMULATOR_SRC  := $(wildcard tests/emulator/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
 $(BUILD)/tests/emulator: $(call obj,$(EMULATOR_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(EMULATOR_PKGS))
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(EMULATOR_PKGS))
 emulator: $(BUILD)/tests/emulator
 .PHONY: emulator
 # Its signatures have a unit test.

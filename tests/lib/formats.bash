@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Converts a recording to every format that scribefs takes.
 
+# shellcheck disable=SC2034 # for the tests
 FORMATS="aac amr avi aiff flac flv m4a mkv mov mp3 mp4 mpeg ogg opus wav webm wma wmv"
 
 # convert SOURCE TARGET: by the target's suffix; a film gets a blue picture.

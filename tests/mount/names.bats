@@ -130,14 +130,14 @@ contains_words() { # NAME
 
 # deep LEVELS: a recording that many directories down, each with a name of 200 bytes; then COMMAND… in its directory.
 deep() {
-    local levels=$1 part i
+    local levels=$1 part
     shift
     part=$(long_name 200 -dir)
     (
-        cd "$INBOX"
-        for i in $(seq "$levels"); do
+        cd "$INBOX" || return
+        for _ in $(seq "$levels"); do
             mkdir "$part"
-            cd "$part"
+            cd "$part" || return
         done
         recording deep.wav
         "$@"
