@@ -30,7 +30,7 @@
  * "stage":"preparing|publishing|submitted| recognising","done","total" (0: not known), while queued
  * "position" (0: next),"not_before_ms", always "duration_ms" (of the audio),
  * "queued_ms","started_ms","finished_ms","expected_ms" (milliseconds since 1970; 0: not known), "attempts",
- * "hidden":[formats of deleted views], "job" (hex), "empty":true while nothing has been written to it, and
+ * "hidden":[formats of deleted views], "job" (hex), "backend", "empty":true while nothing has been written to it, and
  * after a failure "error":{"class","code","detail","cause","next"}}. */
 #pragma once
 

@@ -169,7 +169,8 @@ cJSON *json_item(const struct item *item)
          add_number(o, "queued_ms", item->queued_ms) && add_number(o, "started_ms", item->started_ms) &&
          add_number(o, "finished_ms", item->finished_ms) && add_number(o, "expected_ms", item->expected_ms) &&
          add_number(o, "attempts", item->attempts) && add_hidden(o, item->hidden) &&
-         cJSON_AddStringToObject(o, "job", item->job) && add_error(o, &item->error);
+         cJSON_AddStringToObject(o, "job", item->job) &&
+         cJSON_AddStringToObject(o, "backend", item->backend) && add_error(o, &item->error);
     if (ok && item->empty)
         ok = cJSON_AddTrueToObject(o, "empty");
     if (ok)
@@ -213,6 +214,7 @@ bool json_read_item(const cJSON *object, struct item *item)
     item->not_before_ms = get_number(object, "not_before_ms");
     item->attempts = get_int(object, "attempts");
     read_text(item->job, sizeof item->job, object, "job");
+    read_text(item->backend, sizeof item->backend, object, "backend");
     const cJSON *name, *error = cJSON_GetObjectItemCaseSensitive(object, "error");
     cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(object, "hidden"))
     {

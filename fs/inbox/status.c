@@ -325,8 +325,10 @@ void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)
     const struct message *m = message_find(item->error.code);
     status_escape(basename_of(item->path ? item->path : ""), out);
     buffer_printf(out, ": %s\n%s\n", m->cause, m->next);
-    buffer_puts(out, "No money was spent: this recording was not sent anywhere.\n"
-                     "Delete this file to try again.\n\n");
+    bool stayed_here = !item->backend[0] || strcmp(item->backend, "local") == 0;
+    buffer_puts(out, stayed_here ? "No money was spent: this recording was not sent anywhere.\n"
+                                 : "It was given to a service in the cloud, which may have billed it.\n");
+    buffer_puts(out, "Delete this file to try again.\n\n");
     buffer_puts(out, "Code: ");
     status_escape(item->error.code[0] ? item->error.code : "unknown", out);
     buffer_puts(out, "\n");

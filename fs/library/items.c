@@ -71,6 +71,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     item->not_before_ms = job->not_before_ms;
     item->attempts = job->attempts;
     item->error = job->error;
+    snprintf(item->backend, sizeof item->backend, "%s", job->backend);
     if (!job->unreadable)
         digest_hex(&job->key, item->job);
     if (job->state == JOB_QUEUED)

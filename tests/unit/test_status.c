@@ -213,6 +213,16 @@ static void a_failure_says_cause_next_step_money_and_how_to_retry(void **state)
     assert_memory_equal(b.data, expected, sizeof expected - 1);
 }
 
+static void a_failure_in_the_cloud_does_not_say_that_nothing_was_spent(void **state)
+{
+    (void)state;
+    struct item item = {TALK, .state = ITEM_FAILED, .backend = "dashscope", .error = {.class = ERROR_PERMANENT}};
+    cleanup_buffer struct buffer b = {0};
+    status_failed(&item, NOW, &b);
+    assert_null(strstr(b.data, "No money was spent"));
+    assert_non_null(strstr(b.data, "may have billed it"));
+}
+
 static void a_failure_names_only_the_file_and_escapes_it(void **state)
 {
     (void)state;
@@ -371,6 +381,7 @@ int main(void)
         cmocka_unit_test(all_texts_of_a_usual_name_are_one_block),
         cmocka_unit_test(appends_to_what_is_there),
         cmocka_unit_test(a_failure_says_cause_next_step_money_and_how_to_retry),
+        cmocka_unit_test(a_failure_in_the_cloud_does_not_say_that_nothing_was_spent),
         cmocka_unit_test(a_failure_names_only_the_file_and_escapes_it),
         cmocka_unit_test(escapes_what_is_not_safe_to_print),
         cmocka_unit_test(the_bar_is_as_long_as_what_is_done),
