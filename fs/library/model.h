@@ -131,7 +131,10 @@ int64_t mono_ms(void);
 struct library *library_lock(struct library *lib);
 void library_unlockp(struct library **lib);
 
-/* ---- tables (model.c) ---- */
+/* ---- tables (model.c: folders, links; contents.c: recordings, jobs) ---- */
+/* Device numbers change over a reboot: the inbox's own is stored as 0. */
+uint64_t stored_device(const struct library *lib, uint64_t dev);
+
 struct folder *folder_by_id(struct library *lib, struct file_id id);
 struct folder *folder_by_path(struct library *lib, const char *path);
 /* Finds or makes the folder at this path with this identity, whichever of the two is known. */
@@ -157,6 +160,7 @@ void link_tidy(struct library *lib, struct link *link);
 void link_store(struct library *lib, const struct link *link);
 
 struct recording *recording_find(struct library *lib, struct file_id id);
+void recording_free(struct library *lib, struct recording *recording); /* its last name is gone */
 struct recording *recording_get(struct library *lib, struct file_id id);
 void recording_set_job(struct library *lib, struct recording *recording,
                        struct job *job); /* job may be NULL */

@@ -1,0 +1,195 @@
+/* The tables of recordings and of the jobs they belong to. */
+#include "fs/library/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+/* ---- recordings ---- */
+
+struct recording *recording_find(struct library *lib, struct file_id id)
+{
+    struct recording *r;
+    HASH_FIND(hh, lib->recordings, &id, sizeof id, r);
+    return r;
+}
+
+struct recording *recording_get(struct library *lib, struct file_id id)
+{
+    struct recording *r = recording_find(lib, id);
+    if (r)
+        return r;
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->id = id;
+    r->arrived_ms = wall_ms();
+    HASH_ADD(hh, lib->recordings, id, sizeof r->id, r);
+    return r;
+}
+
+void recording_store(struct library *lib, const struct recording *r)
+{
+    index_put_recording(lib->index,
+                        &(struct index_recording){.dev = stored_device(lib, r->id.dev),
+                                                  .ino = r->id.ino,
+                                                  .birth_ns = r->stat.birth_ns,
+                                                  .size = r->stat.size,
+                                                  .mtime_ns = r->stat.mtime_ns,
+                                                  .ctime_ns = r->stat.ctime_ns,
+                                                  .digested = r->digested,
+                                                  .digest = r->digest,
+                                                  .job = r->job ? r->job->key : (struct digest){{0}}});
+}
+
+/* A job that no recording needs any more: cancelled if the runner has it, forgotten otherwise. Its result
+ * stays in the cache. */
+static void job_unneeded(struct library *lib, struct job *job)
+{
+    if (job->claimed) {
+        job->unwanted = lib->some_unwanted = true;
+        if (lib->hooks.work)
+            lib->hooks.work(lib->hooks.context);
+        return;
+    }
+    if (job->state != JOB_DONE && !job->unreadable)
+        index_drop_job(lib->index, &job->key);
+    job_free(lib, job);
+}
+
+void recording_set_job(struct library *lib, struct recording *r, struct job *job)
+{
+    struct job *old = r->job;
+    if (old == job)
+        return;
+    if (old)
+        LL_DELETE2(old->recordings, r, job_next);
+    r->job_next = NULL;
+    r->job = job;
+    if (job) {
+        LL_PREPEND2(job->recordings, r, job_next);
+        job->unwanted = false;
+    }
+    if (old && !old->recordings)
+        job_unneeded(lib, old);
+}
+
+void recording_free(struct library *lib, struct recording *r)
+{
+    recording_set_job(lib, r, NULL);
+    index_drop_recording(lib->index, stored_device(lib, r->id.dev), r->id.ino);
+    HASH_DEL(lib->recordings, r);
+    free(r);
+}
+
+void recording_unread(struct library *lib, struct recording *r)
+{
+    r->digested = false;
+    recording_set_job(lib, r, NULL);
+    recording_store(lib, r);
+    recording_reconcile(lib, r);
+}
+
+/* ---- jobs ---- */
+
+struct job *job_find(struct library *lib, const struct digest *key)
+{
+    struct job *job;
+    HASH_FIND(hh, lib->jobs, key, sizeof *key, job);
+    return job;
+}
+
+struct job *job_new(struct library *lib, const struct digest *key, const struct digest *digest,
+                    const char *backend, const char *settings)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->key = *key;
+    job->digest = *digest;
+    job->backend = strdup(backend);
+    job->settings = strdup(settings);
+    if (!job->backend || !job->settings) {
+        free(job->backend);
+        free(job->settings);
+        free(job);
+        return NULL;
+    }
+    job->created_ms = job->status_ms = wall_ms();
+    HASH_ADD(hh, lib->jobs, key, sizeof job->key, job);
+    return job;
+}
+
+void job_enqueue(struct library *lib, struct job *job)
+{
+    job->state = JOB_QUEUED;
+    job->status_ms = wall_ms();
+    DL_APPEND(lib->queue, job);
+    lib->queue_numbered = false;
+    if (lib->hooks.work)
+        lib->hooks.work(lib->hooks.context);
+}
+
+void job_dequeue(struct library *lib, struct job *job)
+{
+    if (job->prev)
+        DL_DELETE(lib->queue, job);
+    lib->queue_numbered = false;
+    job->prev = job->next = NULL;
+}
+
+int queue_position(struct library *lib, const struct job *job)
+{
+    if (!lib->queue_numbered) {
+        int n = 0;
+        struct job *waiting;
+        DL_FOREACH(lib->queue, waiting)
+        waiting->position = n++;
+        lib->queue_numbered = true;
+    }
+    return job->position;
+}
+
+void job_free(struct library *lib, struct job *job)
+{
+    job_dequeue(lib, job);
+    HASH_DEL(lib->jobs, job);
+    free(job->settings);
+    free(job->backend);
+    free(job->checkpoint);
+    free(job);
+}
+
+void job_store(struct library *lib, const struct job *job)
+{
+    if (job->unreadable)
+        return;
+    index_put_job(lib->index, &(struct index_job){.key = job->key,
+                                                  .digest = job->digest,
+                                                  .settings = job->settings,
+                                                  .backend = job->backend,
+                                                  .state = job->state,
+                                                  .attempts = job->attempts,
+                                                  .not_before_ms = job->not_before_ms,
+                                                  .error = job->error,
+                                                  .checkpoint = job->checkpoint,
+                                                  .duration_ms = job->duration_ms,
+                                                  .created_ms = job->created_ms,
+                                                  .started_ms = job->started_ms,
+                                                  .finished_ms = job->finished_ms});
+}
+
+bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
+                     struct timespec *made)
+{
+    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++) {
+        int rc = results_stat(lib->results, key, view_result_file(i), &sizes[i], made);
+        if (rc == -EUCLEAN) /* in the way of the one that will be made instead */
+            results_drop(lib->results, key);
+        if (rc != 0)
+            return false;
+    }
+    return true;
+}
