@@ -38,7 +38,7 @@
 #include "fs/mount/mount.h"
 #include "fs/options.h"
 
-#define POOL_THREADS 2
+#define POOL_THREADS 4 /* large digests must not keep a result from being stored */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
 
 struct service {

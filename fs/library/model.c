@@ -212,6 +212,7 @@ void link_set_base(struct link *l, char *base)
 void link_attach(struct link *l, struct recording *r)
 {
     l->recording = r;
+    l->last = r->id;
     LL_PREPEND(r->links, l);
 }
 

@@ -40,6 +40,7 @@ struct shown {
 struct link {
     struct folder *folder;
     struct recording *recording; /* NULL: a ghost */
+    struct file_id last;         /* the recording it has, or had */
     struct link *next;           /* of the same recording */
     char *name;
     char *base;

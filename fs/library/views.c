@@ -299,9 +299,8 @@ static int status_text(struct library *lib, const struct link *l, enum view_form
 static void describe(struct library *lib, const struct link *l, enum view_format format, struct view *out)
 {
     const struct shown *v = &l->views[format];
-    *out = (struct view){.format = format, .job = v->job, .size = v->size, .mtime = v->mtime};
-    if (l->recording)
-        out->recording = l->recording->id;
+    *out = (struct view){
+        .recording = l->last, .format = format, .job = v->job, .size = v->size, .mtime = v->mtime};
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
     memcpy(&out->version, v->job.bytes, sizeof out->version);
     out->version += format;

@@ -220,6 +220,7 @@ started_times() { # NUMBER FILE
     assert_equal "$(names "$INBOX")" "dir.wav fence fifo.wav socket.wav"
 }
 
+# bats test_tags=core
 @test "recordings nobody may read: said, and transcribed when they can be read" {
     [ "$(id -u)" != 0 ] || skip "root may read everything"
     fake_worker

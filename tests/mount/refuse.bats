@@ -29,6 +29,7 @@ refused() {
     assert_equal "$(names "$T/photos")" "picture.jpg"
 }
 
+# bats test_tags=core
 @test "a store that cannot be written" {
     [ "$(id -u)" != 0 ] || skip "root may write everywhere"
     mkdir "$STORE"
