@@ -200,4 +200,4 @@ $(BUILD)/tests/emulator: $(call obj,$(EMULATOR_SRC))
 emulator: $(BUILD)/tests/emulator
 .PHONY: emulator
 # Its signatures have a unit test.
-$(BUILD)/unit/test_emulator_sign: $(call obj,tests/emulator/sign.c tests/emulator/text.c tests/emulator/memory.c)
+$(BUILD)/unit/test_emulator_sign: $(call obj,tests/emulator/sign.c tests/emulator/text.c tests/emulator/memory.c backend/base/buffer.c)

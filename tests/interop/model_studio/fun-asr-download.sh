@@ -1,0 +1,2 @@
+curl -sS '{transcription_url}' -o transcription.json
+cat transcription.json | jq .

@@ -1,0 +1,31 @@
+curl -X POST "https://dashscope.aliyuncs.com/api/v1/services/aigc/multimodal-generation/generation" \
+-H "Authorization: Bearer $DASHSCOPE_API_KEY" \
+-H "Content-Type: application/json" \
+-d '{
+"model": "qwen3-asr-flash",
+"input": {
+"messages": [
+{
+"content": [
+{
+"text": ""
+}
+],
+"role": "system"
+},
+{
+"content": [
+{
+"audio": "https://dashscope.oss-cn-beijing.aliyuncs.com/audios/welcome.mp3"
+}
+],
+"role": "user"
+}
+]
+},
+"parameters": {
+"asr_options": {
+"enable_itn": false
+}
+}
+}'
