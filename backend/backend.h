@@ -28,6 +28,7 @@ enum backend_stage {
 
 struct backend_job; /* one running job; made by start(), gone after finished(), failed() or cancel() */
 
+/* An event may start other jobs, but must not cancel its own. */
 struct backend_events {
     /* done and total in the stage's own unit (milliseconds of audio, bytes); total 0 when unknown. */
     void (*progress)(void *context, enum backend_stage stage, int64_t done, int64_t total);
@@ -37,6 +38,8 @@ struct backend_events {
     void (*finished)(void *context, struct transcript *transcript, const void *raw, size_t raw_length);
     /* The job is gone afterwards. */
     void (*failed)(void *context, const struct error *error);
+    /* The text as far as it is recognised, when that changes; the end may still be corrected. May be NULL. */
+    void (*partial)(void *context, const char *text);
 };
 
 /* What to transcribe. The strings must stay valid for the call to start() only. */
@@ -65,4 +68,7 @@ struct backend_operations {
     /* One line for people: "Vosk, model en-us-small" or why it cannot run. */
     int (*describe)(struct backend *backend, char *line, size_t size);
     void (*free)(struct backend *backend);
+    /* As cancel(), but remote work goes on, and the job with it, later, from its last checkpoint: for the end of the daemon.
+     * NULL: cancel(). */
+    void (*suspend)(struct backend_job *job);
 };

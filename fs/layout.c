@@ -134,7 +134,8 @@ static char *absolute(const char *path)
     return here && asprintf(&result, "%s/%s", here, path) >= 0 ? result : NULL;
 }
 
-int layout_check_mountpoint(const struct layout *l, const char *mountpoint, char **resolved, struct error *err)
+int layout_check_mountpoint(const struct layout *l, const char *mountpoint, char **resolved,
+                            struct error *err)
 {
     struct stat st;
     *resolved = realpath(mountpoint, NULL);

@@ -96,6 +96,8 @@ enum announcement_kind { ANNOUNCE_CREATE, ANNOUNCE_DELETE, ANNOUNCE_TOUCH };
 struct announcement {
     enum announcement_kind kind;
     char *path; /* relative to the inbox; owned by the receiver */
+    struct file_id directory;
+    char name[NAME_SIZE];
 };
 /* Waits for the next thing to announce. False when library_stop_announcing() was called. */
 bool library_next_announcement(struct library *lib, struct announcement *out);
@@ -136,7 +138,8 @@ void library_move_directory(struct library *lib, const char *from, const char *t
 void library_remove_directory(struct library *lib, const char *path);
 /* The content is changing: its views vanish and its job is cancelled, until it is digested again. */
 void library_invalidate_content(struct library *lib, struct file_id id);
-bool library_has_name(struct library *lib, struct file_id directory, const char *name, struct file_id id);
+/* True if it is known by this very name, at this path. */
+bool library_has_name(struct library *lib, const struct place *place, struct file_id id);
 bool library_has_recording(struct library *lib, struct file_id id);
 
 struct recording_stat {
@@ -144,9 +147,11 @@ struct recording_stat {
 };
 /* True if this very file, unchanged, has been digested: nothing to do. */
 bool library_is_current(struct library *lib, struct file_id id, const struct recording_stat *st);
-/* The content is known: joins the recording to the job of that key, made if it is new. A result in the cache
+/* True unless size, time of change or birth say that the content is another than the one digested. */
+bool library_is_same_content(struct library *lib, struct file_id id, const struct recording_stat *st);
+/* The content is known (unless it changed since `changes` was taken: then nothing happens): joins the recording to the job of that key, made if it is new. A result in the cache
  * makes it done at once; a failed job is queued again. `settings` are the frozen settings. */
-int library_set_content(struct library *lib, struct file_id id, const struct recording_stat *st,
+int library_set_content(struct library *lib, struct file_id id, uint64_t changes, const struct recording_stat *st,
                         const struct digest *content, const struct digest *key, const char *backend,
                         const char *settings);
 /* It has no content yet: nothing is made of it until something is written. */
@@ -154,8 +159,11 @@ void library_set_empty(struct library *lib, struct file_id id);
 /* The content could not be read, or no job could be made of it: said in the folder, until it is read again.
  */
 void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err);
-/* A path of the recording relative to the inbox, malloc'ed; NULL if it has none. */
-char *library_path_of(struct library *lib, struct file_id id);
+/* Has all of those read again (library_hooks.reread). Returns whether there are any. */
+bool library_reread_unreadable(struct library *lib);
+/* A path of the recording relative to the inbox, malloc'ed; NULL if it has none. *changes (may be NULL): how often its content
+ * changed so far, for library_set_content(). */
+char *library_path_of(struct library *lib, struct file_id id, uint64_t *changes);
 /* Every name known, for the scan to find those that have gone: calls fn for a copy of each, without the lock
  * held. */
 int library_each_name(struct library *lib,
@@ -170,6 +178,7 @@ struct job_start {
     struct digest key, digest;
     char *path; /* of one recording with that content, relative to the inbox */
     struct file_id id;
+    struct recording_stat stat; /* of that recording when it was digested: what is read must still be that */
     char *settings;
     char *checkpoint; /* or NULL */
     char *backend;
@@ -177,17 +186,20 @@ struct job_start {
 };
 void job_start_clear(struct job_start *start);
 
-/* Claims the oldest queued job that is due (marks it running): 1, or 0 with *next_ms = when one will be (wall
- * clock, 0: none waits), or -ENOMEM. */
-int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out, int64_t *next_ms);
+/* Claims the oldest queued job that is due and whose backend is not among `held` (ends with NULL; a job somebody asked to retry is
+ * taken all the same), and marks it running: 1, or 0 with *next_ms = when one will be due (wall clock, 0: none waits), or -ENOMEM. */
+int library_claim_job(struct library *lib, int64_t now_ms, const char *const *held, struct job_start *out,
+                      int64_t *next_ms);
 /* Jobs that were claimed and are not wanted any more (recording deleted or rewritten): true and a key, once
  * each. */
 bool library_next_cancelled(struct library *lib, struct digest *key);
 void library_job_progress(struct library *lib, const struct digest *key, enum backend_stage stage,
                           int64_t done, int64_t total);
+/* The text as far as it is recognised: shown in the status text. */
+void library_job_partial(struct library *lib, const struct digest *key, const char *text);
 /* Queued to the index; index_when_durable() tells when it is safe. */
 void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint);
-/* The result is in the cache: its views are announced. */
+/* The result is in the cache: its views are announced. duration_ms negative: not known. */
 void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms);
 /* It failed for good (not_before_ms < 0), or is queued again for that time (wall clock). */
 void library_job_failed(struct library *lib, const struct digest *key, const struct error *err,

@@ -19,9 +19,9 @@ static int exit_code_for(const struct error *err)
     static const struct {
         const char *prefix;
         int code;
-    } table[] = {{"usage", EXIT_USAGE},         {"config.", EXIT_CONFIG}, {"store.running", EXIT_RUNNING},
-                 {"store.", EXIT_STORE},        {"index.", EXIT_STORE},   {"mount.", EXIT_MOUNT},
-                 {"control.socket", EXIT_STORE}};
+    } table[] = {{"usage", EXIT_USAGE},          {"config.", EXIT_CONFIG}, {"store.running", EXIT_RUNNING},
+                 {"store.", EXIT_STORE},         {"index.", EXIT_STORE},   {"mount.", EXIT_MOUNT},
+                 {"control.socket", EXIT_STORE}, {"log.", EXIT_CONFIG}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strncmp(err->code, table[i].prefix, strlen(table[i].prefix)) == 0)
             return table[i].code;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,14 +15,14 @@
 
 #include "backend/base/cleanup.h"
 
-enum kind { TEXT, PATH, INTEGER, SECONDS, SWITCH, ENGINE };
+enum kind { TEXT, PATH, SECRET, INTEGER, LONG, SECONDS, SWITCH, ENGINE, BACKEND, REGION, PUBLISH };
 
 struct setting {
     const char *section, *key;
     enum kind kind;
     size_t offset;
-    int least, most; /* INTEGER, SECONDS */
-    const char *help;
+    int64_t least, most; /* INTEGER, LONG, SECONDS */
+    const char *help;    /* NULL: told in scribefs.conf(5) only */
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -48,17 +49,68 @@ static const struct setting settings[] = {
     {"mount", "attr_timeout", SECONDS, FIELD(attr_timeout), 0, 86400,
      "seconds names and attributes are cached (1)"},
     {"mount", "threads", INTEGER, FIELD(threads), 1, 1024, "filesystem threads (32)"},
+    {"jobs", "backend", BACKEND, FIELD(backend), 0, 0,
+     "auto, local or dashscope (auto: dashscope if a key is set up)"},
+
+#define CLOUD(name) FIELD(cloud.name)
+    {"dashscope", "region", REGION, CLOUD(region), 0, 0, NULL},
+    {"dashscope", "host", TEXT, CLOUD(host), 0, 0, NULL},
+    {"dashscope", "workspace", TEXT, CLOUD(workspace), 0, 0, NULL},
+    {"dashscope", "key_file", PATH, CLOUD(key_file), 0, 0, NULL},
+    {"dashscope", "model", TEXT, CLOUD(wishes.model), 0, 0, NULL},
+    {"dashscope", "language", TEXT, CLOUD(wishes.language), 0, 0, NULL},
+    {"dashscope", "words", SWITCH, CLOUD(wishes.words), 0, 0, NULL},
+    {"dashscope", "speakers", SWITCH, CLOUD(wishes.speakers), 0, 0, NULL},
+    {"dashscope", "speaker_count", INTEGER, CLOUD(wishes.speaker_count), 2, 100, NULL},
+    {"dashscope", "channels", TEXT, CLOUD(wishes.channels), 0, 0, NULL},
+    {"dashscope", "emotion", SWITCH, CLOUD(wishes.emotion), 0, 0, NULL},
+    {"dashscope", "itn", SWITCH, CLOUD(wishes.itn), 0, 0, NULL},
+    {"dashscope", "disfluency_removal", SWITCH, CLOUD(wishes.disfluency), 0, 0, NULL},
+    {"dashscope", "timestamp_alignment", SWITCH, CLOUD(wishes.alignment), 0, 0, NULL},
+    {"dashscope", "stream", SWITCH, CLOUD(wishes.stream), 0, 0, NULL},
+    {"dashscope", "chat", SWITCH, CLOUD(wishes.chat), 0, 0, NULL},
+    {"dashscope", "vocabulary_id", TEXT, CLOUD(wishes.vocabulary_id), 0, 0, NULL},
+    {"dashscope", "hotwords", TEXT, CLOUD(wishes.hotwords), 0, 0, NULL},
+    {"dashscope", "hotwords_file", PATH, FIELD(hotwords_file), 0, 0, NULL},
+    {"dashscope", "context_file", PATH, FIELD(context_file), 0, 0, NULL},
+    {"dashscope", "special_word_filter", TEXT, CLOUD(wishes.word_filter), 0, 0, NULL},
+    {"dashscope", "filter_as_object", SWITCH, CLOUD(wishes.word_filter_object), 0, 0, NULL},
+    {"dashscope", "context", TEXT, CLOUD(wishes.context), 0, 0, NULL},
+    {"dashscope", "queries_per_second", INTEGER, CLOUD(queries_per_second), 1, 100, NULL},
+    {"dashscope", "poll_ms", LONG, CLOUD(poll_ms), 10, 60000, NULL},
+    {"dashscope", "result_hosts", TEXT, CLOUD(result_hosts), 0, 0, NULL},
+    {"dashscope", "callback_listen", TEXT, CLOUD(callback_listen), 0, 0, NULL},
+    {"dashscope", "callback_url", TEXT, CLOUD(callback_url), 0, 0, NULL},
+    {"dashscope", "callback_token", SECRET, CLOUD(callback_token), 0, 0, NULL},
+    {"dashscope", "callback_certificate_host", TEXT, CLOUD(callback_certificate_host), 0, 0, NULL},
+
+#define PUBLISHED(name) FIELD(cloud.publish.name)
+    {"publish", "method", PUBLISH, PUBLISHED(kind), 0, 0, NULL},
+    {"publish", "endpoint", TEXT, PUBLISHED(endpoint), 0, 0, NULL},
+    {"publish", "bucket", TEXT, PUBLISHED(bucket), 0, 0, NULL},
+    {"publish", "region", TEXT, PUBLISHED(region), 0, 0, NULL},
+    {"publish", "prefix", TEXT, PUBLISHED(prefix), 0, 0, NULL},
+    {"publish", "key_file", PATH, PUBLISHED(key_file), 0, 0, NULL},
+    {"publish", "old_signatures", SWITCH, PUBLISHED(old_signatures), 0, 0, NULL},
+    {"publish", "keep", SWITCH, PUBLISHED(keep), 0, 0, NULL},
+    {"publish", "valid_seconds", LONG, PUBLISHED(valid_seconds), 60, 604800, NULL},
+    {"publish", "part_bytes", LONG, PUBLISHED(part_bytes), 102400, 5368709120, NULL},
+    {"publish", "base_url", TEXT, PUBLISHED(base_url), 0, 0, NULL},
+
     {"log", "log", PATH, FIELD(log), 0, 0, "log file instead of stderr or syslog"},
 };
+#undef CLOUD
+#undef PUBLISHED
 #define SETTINGS (sizeof settings / sizeof *settings)
 _Static_assert(SETTINGS <= 64, "options.given has a bit for each");
 
 /* What mount(8), fstab and systemd pass on and nobody here needs. */
 static bool is_fstab_noise(const char *key)
 {
-    static const char *const noise[] = {"auto",  "noauto",   "user",   "nouser",  "users",
-                                        "owner", "group",    "nofail", "_netdev", "defaults",
-                                        "rw",    "nonempty", NULL};
+    static const char *const noise[] = {
+        "auto",    "noauto",   "user",   "nouser",   "users",       "owner",    "group",      "nofail",
+        "_netdev", "defaults", "rw",     "nonempty", "strictatime", "lazytime", "nolazytime", "silent",
+        "loud",    "mand",     "nomand", "iversion", "noiversion",  NULL};
     for (int i = 0; noise[i]; i++)
         if (strcmp(key, noise[i]) == 0)
             return true;
@@ -81,15 +133,24 @@ static int set_text(char **field, const char *value, struct error *err)
     return 0;
 }
 
+static int one_of(const char *const *names, const char *value)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], value) == 0)
+            return i;
+    return -1;
+}
+
 /* Sets one field. `where` begins the message ("file:12: " or ""). */
 static int set_value(struct options *o, const struct setting *s, const char *value, const char *where,
                      struct error *err)
 {
     void *field = (char *)o + s->offset;
     char *end = NULL, wants[80];
-    snprintf(wants, sizeof wants, "a number from %d to %d is needed", s->least, s->most);
+    snprintf(wants, sizeof wants, "a number from %" PRId64 " to %" PRId64 " is needed", s->least, s->most);
     switch (s->kind) {
     case TEXT:
+    case SECRET:
         return *value ? set_text(field, value, err)
                       : bad_value(err, where, s->key, value, "a value is needed");
     case PATH: {
@@ -108,6 +169,14 @@ static int set_value(struct options *o, const struct setting *s, const char *val
         if (end == value || *end || errno || n < s->least || n > s->most)
             return bad_value(err, where, s->key, value, wants);
         *(int *)field = (int)n;
+        return 0;
+    }
+    case LONG: {
+        errno = 0;
+        long long n = strtoll(value, &end, 10);
+        if (end == value || *end || errno || n < s->least || n > s->most)
+            return bad_value(err, where, s->key, value, wants);
+        *(int64_t *)field = n;
         return 0;
     }
     case SECONDS: {
@@ -140,14 +209,55 @@ static int set_value(struct options *o, const struct setting *s, const char *val
         *(enum local_engine *)field = engine;
         return 0;
     }
+    case BACKEND: {
+        static const char *const names[] = {"auto", "local", "dashscope", NULL};
+        int choice = one_of(names, value);
+        if (choice < 0)
+            return bad_value(err, where, s->key, value, "auto, local or dashscope is needed");
+        *(enum backend_choice *)field = (enum backend_choice)choice;
+        return 0;
+    }
+    case REGION: {
+        enum region region = catalogue_region_find(value);
+        if (region == REGION_COUNT)
+            return bad_value(err, where, s->key, value, "beijing, singapore or us is needed");
+        *(enum region *)field = region;
+        return 0;
+    }
+    case PUBLISH: {
+        static const char *const names[] = {"none", "temporary", "oss", "s3", "url", NULL};
+        int method = one_of(names, value);
+        if (method < 0)
+            return bad_value(err, where, s->key, value, "temporary, oss, s3 or url is needed");
+        *(enum publish_kind *)field = (enum publish_kind)method;
+        return 0;
+    }
     }
     return 0;
 }
 
-static const struct setting *find_key(const char *key, size_t len)
+static bool is_cloud(const struct setting *s)
+{
+    return strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0;
+}
+
+/* On the command line the settings of the cloud carry their section: "dashscope.model". */
+static const struct setting *find_option(const char *option, size_t len)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s%s%s", is_cloud(&settings[i]) ? settings[i].section : "",
+                 is_cloud(&settings[i]) ? "." : "", settings[i].key);
+        if (strlen(name) == len && strncmp(name, option, len) == 0)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+static const struct setting *find_key(const char *section, const char *key)
 {
     for (size_t i = 0; i < SETTINGS; i++)
-        if (strlen(settings[i].key) == len && strncmp(settings[i].key, key, len) == 0)
+        if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].key, key) == 0)
             return &settings[i];
     return NULL;
 }
@@ -202,7 +312,10 @@ static int parse_option(struct options *o, const char *option, struct error *err
     size_t len = equals ? (size_t)(equals - option) : strlen(option);
     if (equals && len == 6 && strncmp(option, "config", 6) == 0)
         return set_text(&o->config, equals + 1, err);
-    const struct setting *s = find_key(option, len);
+    const struct setting *s = find_option(option, len);
+    if (s && s->kind == SECRET)
+        return error_set(err, ERROR_PERSON, EINVAL, "usage",
+                         "%.*s belongs into the settings file: here everybody can read it", (int)len, option);
     if (s && equals) {
         o->given |= UINT64_C(1) << (s - settings);
         return set_value(o, s, equals + 1, "", err);
@@ -243,6 +356,7 @@ static void set_defaults(struct options *o)
                           .attr_timeout = 1.0,
                           .threads = 32,
                           .settle = {.quiet_ms = 2000, .slow_ms = 5000, .renamed_ms = 500},
+                          .cloud = {.region = REGION_BEIJING, .wishes = {.words = true}},
                           .workers = processors < 1   ? 1
                                      : processors > 4 ? 4
                                                       : (int)processors};
@@ -297,13 +411,16 @@ void options_usage(void)
            "  -o config=FILE  settings file (else STORE/scribefs.conf, else /etc/scribefs.conf)\n"
            "  -o KEY=VALUE    any setting of scribefs.conf(5):\n");
     for (size_t i = 0; i < SETTINGS; i++)
-        printf("     %-13s %s\n", settings[i].key, settings[i].help);
+        if (settings[i].help)
+            printf("     %-13s %s\n", settings[i].key, settings[i].help);
     printf("  -h, --help      this text\n"
            "  -V, --version   the version\n\n"
            "See scribefs(8), scribectl(1), scribefs.conf(5), scribefs(7).\n");
 }
 
 /* ---- settings file ---- */
+
+#define TEXT_MOST 65536 /* bytes of a text in a file of its own */
 
 struct reading {
     FILE *stream;
@@ -319,7 +436,14 @@ static char *next_line(char *text, int size, void *user)
 {
     struct reading *r = user;
     r->line++;
-    return fgets(text, size, r->stream);
+    char *line = fgets(text, size, r->stream);
+    if (line && !strchr(line, '\n') && !feof(r->stream) && !r->failed) {
+        r->failed = true;
+        error_set(r->err, ERROR_PERSON, EINVAL, "config.syntax",
+                  "%s:%d: a line has at most %d characters; long texts can be put into a file of their own",
+                  r->path, r->line, size - 2);
+    }
+    return line;
 }
 
 static int on_setting(void *user, const char *section, const char *key, const char *value)
@@ -329,8 +453,8 @@ static int on_setting(void *user, const char *section, const char *key, const ch
     snprintf(where, sizeof where, "%s:%d: ", r->path, r->line);
     if (r->failed)
         return 1;
-    const struct setting *s = find_key(key, strlen(key));
-    if (!s || strcmp(s->section, section) != 0) {
+    const struct setting *s = find_key(section, key);
+    if (!s) {
         r->failed = true;
         error_set(r->err, ERROR_PERSON, EINVAL, "config.key", "%sunknown setting '%s' in section [%s]", where,
                   key, section);
@@ -351,11 +475,24 @@ static void merge(struct options *o, struct options *file)
         switch (s->kind) {
         case TEXT:
         case PATH:
+        case SECRET:
             free(*(char **)mine);
             *(char **)mine = steal_ptr(*(char **)theirs);
             break;
         case INTEGER:
             *(int *)mine = *(int *)theirs;
+            break;
+        case LONG:
+            *(int64_t *)mine = *(int64_t *)theirs;
+            break;
+        case BACKEND:
+            *(enum backend_choice *)mine = *(enum backend_choice *)theirs;
+            break;
+        case REGION:
+            *(enum region *)mine = *(enum region *)theirs;
+            break;
+        case PUBLISH:
+            *(enum publish_kind *)mine = *(enum publish_kind *)theirs;
             break;
         case SECONDS:
             *(double *)mine = *(double *)theirs;
@@ -368,6 +505,23 @@ static void merge(struct options *o, struct options *file)
             break;
         }
     }
+}
+
+/* A long text from a file of its own. */
+static int read_text(const char *path, const char **text, struct error *err)
+{
+    if (!path)
+        return 0;
+    cleanup_file FILE *f = fopen(path, "re");
+    cleanup_free char *data = f ? calloc(1, TEXT_MOST + 2) : NULL;
+    size_t len = data ? fread(data, 1, TEXT_MOST + 1, f) : 0;
+    if (!data || ferror(f))
+        return error_set(err, ERROR_PERSON, errno, "config.open", "%s: %s", path, strerror(errno));
+    if (len > TEXT_MOST)
+        return error_set(err, ERROR_PERSON, EFBIG, "config.value", "%s: more than %d bytes", path, TEXT_MOST);
+    free((char *)*text);
+    *text = steal_ptr(data);
+    return 0;
 }
 
 int options_read_config(struct options *o, struct error *err)
@@ -397,9 +551,12 @@ int options_read_config(struct options *o, struct error *err)
         if (rc == 0)
             merge(o, &file);
         options_free(&file);
-        return rc;
+        if (rc != 0)
+            return rc;
+        break;
     }
-    return 0;
+    int rc = read_text(o->hotwords_file, &o->cloud.wishes.hotwords, err);
+    return rc ? rc : read_text(o->context_file, &o->cloud.wishes.context, err);
 }
 
 void options_free(struct options *o)
@@ -409,6 +566,6 @@ void options_free(struct options *o)
     free(o->config);
     free(o->fuse_options);
     for (size_t i = 0; i < SETTINGS; i++)
-        if (settings[i].kind == TEXT || settings[i].kind == PATH)
+        if (settings[i].kind == TEXT || settings[i].kind == PATH || settings[i].kind == SECRET)
             free(*(char **)((char *)o + settings[i].offset));
 }

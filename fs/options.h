@@ -5,8 +5,16 @@
 #include <stdint.h>
 
 #include "backend/base/error.h"
+#include "backend/dashscope/dashscope.h"
 #include "backend/local/local.h"
 #include "fs/inbox/settle.h"
+
+/* Where recordings are transcribed. */
+enum backend_choice {
+    BACKEND_AUTO, /* in the cloud if a key for it is set up, else here */
+    BACKEND_LOCAL,
+    BACKEND_DASHSCOPE,
+};
 
 struct options {
     char *store, *mountpoint;
@@ -23,6 +31,9 @@ struct options {
     enum local_engine engine;
     char *model, *vosk, *sphinx_model, *language, *worker, *announcer;
     int hang_seconds, memory_mb;
+    enum backend_choice backend;
+    char *hotwords_file, *context_file;
+    struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */
 };
 
 /* Reads the command line: [-f] [-d] [-o OPTION[,OPTION…]] STORE MOUNTPOINT (mount(8) helper order). 0, or

@@ -23,7 +23,10 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
+#include "backend/dashscope/dashscope.h"
+#include "backend/http.h"
 #include "backend/local/local.h"
+#include "backend/local/preparer.h"
 #include "cache/index.h"
 #include "cache/results.h"
 #include "fs/control.h"
@@ -37,8 +40,9 @@
 #include "fs/log.h"
 #include "fs/mount/mount.h"
 #include "fs/options.h"
+#include "fs/version.h"
 
-#define POOL_THREADS 4 /* large digests must not keep a result from being stored */
+#define POOL_THREADS 3     /* one of them for storing results only */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
 
 struct service {
@@ -51,7 +55,11 @@ struct service {
     pthread_t loop_thread;
     bool loop_runs;
     struct pool *pool;
-    struct backend *backend;
+    struct http *http;
+    struct preparer *preparer;
+    struct backend *backends[2]; /* the built-in recogniser, and the cloud if it is used */
+    int backend_count;
+    struct backend *chosen; /* for new recordings */
     struct intake *intake;
     struct runner *runner;
     struct control *control;
@@ -112,8 +120,7 @@ static void on_reread(void *context, struct file_id id)
 static void engine_line(void *context, char *line, size_t size)
 {
     struct service *s = context;
-    if (s->backend->operations->describe(s->backend, line, size) != 0)
-        snprintf(line, size, "%s", s->engine);
+    s->chosen->operations->describe(s->chosen, line, size);
 }
 
 static bool trouble_line(void *context, char *line, size_t size)
@@ -174,7 +181,38 @@ static char *find_part(const char *built, const char *installed)
     return found ? found : existing(installed, exe);
 }
 
-static int make_backend(struct service *s, const struct options *o, struct error *err)
+static bool cloud_has_key(const struct options *o)
+{
+    return o->cloud.key_file || getenv("DASHSCOPE_API_KEY") || getenv("DASHSCOPE_API_KEY_FILE_PATH");
+}
+
+static int make_cloud(struct service *s, const struct options *o, const char *worker, struct error *err)
+{
+    s->preparer =
+        worker_preparer_new(s->loop,
+                            &(struct worker_preparer_settings){
+                                .worker = worker, .hang_seconds = o->hang_seconds, .memory_mb = o->memory_mb},
+                            err);
+    if (!s->preparer)
+        return -EIO;
+    int rc = http_new(s->loop, &(struct http_config){.user_agent = "scribefs/" SCRIBEFS_VERSION}, &s->http);
+    if (rc != 0)
+        return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
+    struct dashscope_settings settings = o->cloud;
+    settings.preparer = s->preparer;
+    if (settings.publish.kind == PUBLISH_NONE)
+        settings.publish.kind = PUBLISH_TEMPORARY;
+    struct backend *cloud = dashscope_backend_new(s->loop, s->http, &settings, err);
+    if (!cloud) {
+        /* A setting that makes no sense, whatever the part that found it calls it. */
+        snprintf(err->code, sizeof err->code, "config.cloud");
+        return -EINVAL;
+    }
+    s->backends[s->backend_count++] = s->chosen = cloud;
+    return 0;
+}
+
+static int make_backends(struct service *s, const struct options *o, struct error *err)
 {
     cleanup_free char *worker = find_part("libexec/worker", "../libexec/scribefs/worker");
     cleanup_free char *vosk = find_part("vosk/lib/libvosk.so", "../lib/scribefs/vosk/lib/libvosk.so");
@@ -190,13 +228,18 @@ static int make_backend(struct service *s, const struct options *o, struct error
                                       .language = o->language,
                                       .hang_seconds = o->hang_seconds,
                                       .memory_mb = o->memory_mb};
-    s->backend = local_backend_new(s->loop, &settings, err);
-    if (!s->backend)
+    struct backend *local = local_backend_new(s->loop, &settings, err);
+    if (!local)
         return -EIO;
-    if (s->backend->operations->describe(s->backend, s->engine, sizeof s->engine) != 0)
+    s->backends[s->backend_count++] = s->chosen = local;
+    bool in_cloud = o->backend == BACKEND_DASHSCOPE || (o->backend == BACKEND_AUTO && cloud_has_key(o));
+    int rc = in_cloud ? make_cloud(s, o, settings.worker, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (s->chosen->operations->describe(s->chosen, s->engine, sizeof s->engine) != 0)
         log_line(LOG_WARNING, "%s", s->engine);
     else
-        log_line(LOG_INFO, "recogniser: %s", s->engine);
+        log_line(LOG_INFO, "transcribed by: %s", s->engine);
     return 0;
 }
 
@@ -243,14 +286,14 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         rc = pool_new(POOL_THREADS, &s->pool);
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
-    rc = make_backend(s, o, err);
+    rc = make_backends(s, o, err);
     if (rc != 0)
         return rc;
     rc = intake_new(&(struct intake_config){.inbox_fd = s->layout.inbox_fd,
                                             .library = s->library,
                                             .loop = s->loop,
                                             .pool = s->pool,
-                                            .backend = s->backend,
+                                            .backend = s->chosen,
                                             .settle = &o->settle,
                                             .log = log_line},
                     &s->intake);
@@ -262,9 +305,11 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .results = s->results,
                                                 .loop = s->loop,
                                                 .pool = s->pool,
-                                                .backends = &s->backend,
-                                                .backend_count = 1,
+                                                .backends = s->backends,
+                                                .backend_count = s->backend_count,
                                                 .workers = o->workers,
+                                                .reread = on_reread,
+                                                .context = s,
                                                 .log = log_line},
                         &s->runner);
     if (rc != 0)
@@ -338,8 +383,10 @@ static int start(struct service *s, const struct options *o, struct error *err)
         rc = open_state(s, err);
     if (rc == 0)
         rc = start_parts(s, o, err);
-    if (rc == 0)
+    if (rc == 0) {
+        intake_verify(s->intake);
         rc = start_mount(s, o, err);
+    }
     if (rc != 0)
         return rc;
     rc = -pthread_create(&s->loop_thread, NULL, serve_loop, s);
@@ -430,8 +477,12 @@ void service_free(struct service *s)
     runner_free(s->runner);
     intake_free(s->intake);
     pool_free(s->pool);
-    if (s->backend)
-        s->backend->operations->free(s->backend);
+    while (s->backend_count > 0) {
+        struct backend *backend = s->backends[--s->backend_count];
+        backend->operations->free(backend);
+    }
+    http_free(s->http);
+    worker_preparer_free(s->preparer);
     library_free(s->library);
     if (s->index && index_close(s->index, INDEX_WAIT_MS) != 0)
         log_line(LOG_WARNING,

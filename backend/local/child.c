@@ -91,15 +91,22 @@ static void on_exit_of_child(void *arg, uint32_t events)
         exited(to, how);
 }
 
-/* A pipe whose writing end is numbered so high that it cannot stand in the way of the child's own numbers. */
+/* A copy numbered so high that it cannot stand in the way of the child's own numbers. Or a negative errno. */
+static int high_copy(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, WIRE_CONVERTED_FD + 1);
+    return copy < 0 ? -errno : copy;
+}
+
+/* A pipe whose writing end is such a copy. */
 static int high_pipe(int *reader, int *writer)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC))
         return -errno;
     *reader = ends[0];
-    *writer = fcntl(ends[1], F_DUPFD_CLOEXEC, WIRE_OUTPUT_FD + 1);
-    int rc = *writer < 0 ? -errno : 0;
+    *writer = high_copy(ends[1]);
+    int rc = *writer < 0 ? *writer : 0;
     close(ends[1]);
     if (!rc && fcntl(*reader, F_SETFL, O_NONBLOCK) < 0)
         rc = -errno;
@@ -126,18 +133,25 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return rc;
 }
 
+/* What the child is given, under the daemon's numbers. */
+struct child_ends {
+    int recording, converted /* negative: none */, output, messages;
+};
+
 /* The numbers of the child's descriptors; everything else of the daemon closes itself on exec. */
-static int set_descriptors(posix_spawn_file_actions_t *actions, int recording, int output, int messages)
+static int set_descriptors(posix_spawn_file_actions_t *actions, const struct child_ends *ends)
 {
     int rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!rc)
         rc = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (!rc)
-        rc = posix_spawn_file_actions_adddup2(actions, messages, STDERR_FILENO);
+        rc = posix_spawn_file_actions_adddup2(actions, ends->messages, STDERR_FILENO);
     if (!rc)
-        rc = posix_spawn_file_actions_adddup2(actions, recording, WIRE_RECORDING_FD);
+        rc = posix_spawn_file_actions_adddup2(actions, ends->recording, WIRE_RECORDING_FD);
     if (!rc)
-        rc = posix_spawn_file_actions_adddup2(actions, output, WIRE_OUTPUT_FD);
+        rc = posix_spawn_file_actions_adddup2(actions, ends->output, WIRE_OUTPUT_FD);
+    if (!rc && ends->converted >= 0)
+        rc = posix_spawn_file_actions_adddup2(actions, ends->converted, WIRE_CONVERTED_FD);
     return rc;
 }
 
@@ -157,7 +171,7 @@ static void choose_environment(char *out[], size_t room)
 }
 
 /* 0 or a positive errno. */
-static int spawn(char *const argv[], int recording, int output, int messages, pid_t *pid)
+static int spawn(char *const argv[], const struct child_ends *ends, pid_t *pid)
 {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
@@ -171,7 +185,7 @@ static int spawn(char *const argv[], int recording, int output, int messages, pi
     }
     rc = set_attributes(&attributes);
     if (!rc)
-        rc = set_descriptors(&actions, recording, output, messages);
+        rc = set_descriptors(&actions, ends);
     char *environment[5];
     choose_environment(environment, sizeof environment / sizeof *environment);
     if (!rc)
@@ -205,22 +219,23 @@ static struct child *adopt(struct child_list *list, pid_t pid)
     return child;
 }
 
-struct child *child_start(struct child_list *list, char *const argv[], int recording, int *output,
-                          int *messages, void (*exited)(void *arg, struct child_exit how), void *arg,
-                          struct error *err)
+struct child *child_start(struct child_list *list, char *const argv[], int recording, int converted,
+                          int *output, int *messages, void (*exited)(void *arg, struct child_exit how),
+                          void *arg, struct error *err)
 {
     cleanup_close int output_reader = -1, output_writer = -1, messages_reader = -1, messages_writer = -1,
-                      high = -1;
+                      high = -1, high_converted = -1;
     int rc = high_pipe(&output_reader, &output_writer);
     if (!rc)
         rc = high_pipe(&messages_reader, &messages_writer);
-    if (!rc) {
-        high = fcntl(recording, F_DUPFD_CLOEXEC, WIRE_OUTPUT_FD + 1);
-        rc = high < 0 ? -errno : 0;
-    }
+    if (!rc && (high = high_copy(recording)) < 0)
+        rc = high;
+    if (!rc && converted >= 0 && (high_converted = high_copy(converted)) < 0)
+        rc = high_converted;
     pid_t pid = 0;
+    struct child_ends ends = {high, high_converted, output_writer, messages_writer};
     if (!rc)
-        rc = -spawn(argv, high, output_writer, messages_writer, &pid);
+        rc = -spawn(argv, &ends, &pid);
     if (rc) {
         bool absent = rc == -ENOENT || rc == -EACCES || rc == -ENOEXEC || rc == -ENOTDIR;
         error_set(err, absent ? ERROR_PERSON : ERROR_TRANSIENT, -rc,

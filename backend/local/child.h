@@ -21,13 +21,14 @@ struct child_exit {
     int signal; /* 0 when it exited */
 };
 
-/* Starts argv[0] in a session of its own, with standard input and output on /dev/null and `recording` as
- * descriptor 3. What it writes to descriptor 4 and to standard error can be read from *output and *messages
- * (non-blocking, owned by the caller). `exited` is called once, on the loop, unless child_abandon() came
- * first. NULL and *err on failure. */
-struct child *child_start(struct child_list *list, char *const argv[], int recording, int *output,
-                          int *messages, void (*exited)(void *arg, struct child_exit how), void *arg,
-                          struct error *err);
+/* Starts argv[0] in a session of its own, with standard input and output on /dev/null, `recording` as
+ * descriptor 3 and `converted`, unless negative, as descriptor 5; both stay the caller's. What it writes to
+ * descriptor 4 and to standard error can be read from *output and *messages (non-blocking, owned by the
+ * caller). `exited` is called once, on the loop, unless child_abandon() came first. NULL and *err on failure.
+ */
+struct child *child_start(struct child_list *list, char *const argv[], int recording, int converted,
+                          int *output, int *messages, void (*exited)(void *arg, struct child_exit how),
+                          void *arg, struct error *err);
 pid_t child_pid(const struct child *child);
 /* SIGKILL; `exited` is still called. */
 void child_kill(struct child *child);

@@ -1,5 +1,5 @@
-/* One running worker, supervised: its lines become events of the job, and its death or silence becomes an
- * error. */
+/* One running worker that recognises: its lines become events of the job, and its death or silence becomes
+ * an error. */
 #pragma once
 
 #include "backend/backend.h"

@@ -1,4 +1,4 @@
-/* The recogniser's worker: one process, one recording, one transcript.
+/* The worker: one process, one recording, one answer: a transcript, facts, or a converted copy.
  *
  * The order matters: engine and model are loaded while files can still be opened, then the sandbox closes,
  * and only then is the recording looked at. */
@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "backend/base/error.h"
+#include "backend/prepare.h"
 #include "backend/transcript.h"
+#include "backend/worker/convert.h"
 #include "backend/worker/engine.h"
 #include "backend/worker/media.h"
 #include "backend/worker/options.h"
@@ -102,26 +104,63 @@ static void print(const struct transcript *t)
         puts(t->sentences[i].text);
 }
 
-static int run(const struct options *o, struct report *r, struct error *err)
+/* All the work of the default task after the sandbox closed. */
+static int answer_transcript(const struct options *o, const struct engine *e, struct report *r,
+                             struct error *err)
 {
-    struct engine engine = {0};
     struct transcript *t = transcript_new();
-    int rc = t ? 0 : error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
-    if (!rc)
-        rc = load(o, &engine, err);
-    if (!rc) {
-        report_hello(r, engine.name ? engine.name : "none", o->model_name ? o->model_name : "");
-        rc = sandbox_enter(o->print, err);
-    }
-    if (!rc)
-        rc = transcribe(o, &engine, r, t, err);
+    if (!t)
+        return error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+    int rc = transcribe(o, e, r, t, err);
     if (!rc && o->print)
         print(t);
     else if (!rc && report_transcript(r, t))
         rc = error_set(err, ERROR_PERMANENT, ENOMEM, "engine.memory", "out of memory");
+    transcript_free(t);
+    return rc;
+}
+
+static int answer_facts(const struct options *o, struct report *r, struct error *err)
+{
+    struct media_facts facts;
+    const char *codec;
+    report_progress(r, stage_preparing, 0, 0);
+    int rc;
+    if (o->task == TASK_CONVERT) {
+        struct conversion c = {.mix_down = o->mix_down,
+                               .rate = o->rate,
+                               .max_bytes = o->max_bytes,
+                               .max_ms = o->max_ms,
+                               .report = r,
+                               .stage = stage_preparing};
+        rc = convert(&c, WIRE_RECORDING_FD, WIRE_CONVERTED_FD, &facts, &codec, err);
+    } else {
+        struct media *media;
+        rc = media_open(WIRE_RECORDING_FD, o->max_ms, &media, err);
+        if (!rc) {
+            media_facts(media, &facts, &codec);
+            media_free(media);
+        }
+    }
+    if (!rc && report_facts(r, &facts, codec))
+        rc = error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+    return rc;
+}
+
+static int run(const struct options *o, const struct sandbox *box, struct report *r, struct error *err)
+{
+    struct engine engine = {0};
+    int rc = load(o, &engine, err);
+    if (!rc) {
+        report_hello(r, engine.name ? engine.name : "none", o->model_name ? o->model_name : "");
+        rc = sandbox_enter(box, err);
+    }
+    if (!rc && o->task == TASK_TRANSCRIBE)
+        rc = answer_transcript(o, &engine, r, err);
+    else if (!rc)
+        rc = answer_facts(o, r, err);
     if (engine.free)
         engine.free(engine.state);
-    transcript_free(t);
     return rc;
 }
 
@@ -133,11 +172,15 @@ int main(int argc, char **argv)
     if (rc)
         return rc < 0 ? 2 : 0;
     signal(SIGPIPE, SIG_IGN);
-    int limited = sandbox_limits(o.memory_mb, o.print, &err);
+    struct sandbox box = {.memory_mb = o.memory_mb,
+                          .by_hand = o.print,
+                          .converts = o.task == TASK_CONVERT,
+                          .max_bytes = o.max_bytes};
+    int limited = sandbox_limits(&box, &err);
     struct report *r = report_new(o.print ? -1 : WIRE_OUTPUT_FD);
     if (!r)
         return 1;
-    rc = limited ? limited : run(&o, r, &err);
+    rc = limited ? limited : run(&o, &box, r, &err);
     if (rc) {
         report_error(r, &err);
         if (o.print)

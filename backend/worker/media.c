@@ -20,6 +20,7 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/error.h"
+#include "backend/prepare.h"
 #include "backend/worker/source.h"
 #include "backend/worker/truncation.h"
 
@@ -33,7 +34,7 @@ enum {
     CHANNELS_MAX = 64, /* what the resampler can take */
     RATE_MIN = 1000,
     RATE_MAX = 768000,
-    FRAME_SAMPLES_MAX = 16 << 20, /* of one decoded frame at 16 kHz: 17 minutes */
+    FRAME_SAMPLES_MAX = 16 << 20, /* of one decoded frame, per channel: 17 minutes at 16 kHz */
     ERRORS_IN_A_ROW = 200,        /* reads without a packet between them, before the rest is given up */
     HOLE_MIN_MS = 200,            /* smaller ones are jitter of the container's clock */
     HOLE_MAX_MS = 30 * 60 * 1000, /* larger ones are a broken clock */
@@ -49,18 +50,20 @@ struct media {
     AVFrame *frame;
     AVStream *stream;
 
+    int out_rate, out_channels; /* of pcm; every count of samples below is per channel and at this rate */
+
     /* what the resampler is set up for */
     int rate;
     enum AVSampleFormat sample_format;
     AVChannelLayout layout;
 
-    int16_t *pcm; /* decoded and not yet read */
+    int16_t *pcm; /* decoded and not yet read; channels interleaved */
     size_t pcm_len, pcm_at, pcm_cap;
     int64_t silence;  /* samples of a hole, to be read before pcm */
     int64_t produced; /* samples up to the end of pcm */
     int64_t shift;    /* samples, added to the container's clock after it jumped */
 
-    int64_t max_samples;
+    int64_t max_ms;
     int64_t promised_ms; /* what the header says, -1: nothing */
     int64_t duration_ms; /* the same or an estimate */
     int64_t begin_us;    /* of the recording on the container's clock: its earliest packet of any track */
@@ -87,7 +90,13 @@ static int unreadable(const struct media *m, struct error *err)
 static int too_long(const struct media *m, struct error *err)
 {
     return error_set(err, ERROR_PERMANENT, 0, "media.too_long", "longer than the limit of %" PRId64 " hours",
-                     media_ms(m->max_samples) / 3600000);
+                     m->max_ms / 3600000);
+}
+
+/* Of a count of samples at the rate that is read. */
+static int64_t out_ms(const struct media *m, int64_t samples)
+{
+    return samples * 1000 / m->out_rate;
 }
 
 /* Container times may be anything; beyond this (35 years in microseconds) they are not computed with. */
@@ -223,7 +232,9 @@ int media_open(int fd, int64_t max_ms, struct media **out, struct error *err)
     struct media *m = calloc(1, sizeof *m);
     if (!m)
         return no_memory(err);
-    m->max_samples = max_ms * (MEDIA_RATE / 1000);
+    m->max_ms = max_ms;
+    m->out_rate = MEDIA_RATE;
+    m->out_channels = 1;
     m->packet = av_packet_alloc();
     m->frame = av_frame_alloc();
     int rc = source_open(&m->source, fd);
@@ -273,6 +284,29 @@ int64_t media_duration_ms(const struct media *m)
     return m->duration_ms;
 }
 
+void media_facts(const struct media *m, struct media_facts *facts, const char **codec)
+{
+    const AVCodecParameters *p = m->stream->codecpar;
+    *facts = (struct media_facts){
+        .duration_ms = m->duration_ms, .channels = p->ch_layout.nb_channels, .sample_rate = p->sample_rate};
+    for (unsigned i = 0; i < m->format->nb_streams; i++) {
+        const AVStream *s = m->format->streams[i];
+        if (s->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !(s->disposition & AV_DISPOSITION_ATTACHED_PIC))
+            facts->video = true;
+    }
+    *codec = avcodec_get_name(p->codec_id);
+}
+
+int media_shape(struct media *m, int rate, int channels, struct error *err)
+{
+    if (rate < RATE_MIN || rate > RATE_MAX || channels < 1 || channels > MEDIA_CHANNELS_MAX)
+        return error_set(err, ERROR_PERMANENT, EINVAL, "media.decode", "%d channels at %d Hz", channels,
+                         rate);
+    m->out_rate = rate;
+    m->out_channels = channels;
+    return 0;
+}
+
 /* ---- resampling ---- */
 
 /* Converts `frame` (NULL: what the resampler still holds) onto the end of pcm. */
@@ -283,7 +317,7 @@ static int convert(struct media *m, const AVFrame *frame, struct error *err)
         return error_set(err, ERROR_PERMANENT, 0, "media.decode", "a frame of absurd length");
     if (m->pcm_len + (size_t)room > m->pcm_cap) {
         size_t cap = m->pcm_len + (size_t)room;
-        int16_t *pcm = reallocarray(m->pcm, cap, sizeof *pcm);
+        int16_t *pcm = reallocarray(m->pcm, cap, sizeof *pcm * (size_t)m->out_channels);
         if (!pcm)
             return no_memory(err);
         m->pcm = pcm;
@@ -291,7 +325,7 @@ static int convert(struct media *m, const AVFrame *frame, struct error *err)
     }
     if (!room)
         return 0;
-    uint8_t *to = (uint8_t *)(m->pcm + m->pcm_len);
+    uint8_t *to = (uint8_t *)(m->pcm + m->pcm_len * (size_t)m->out_channels);
     int n = swr_convert(m->resampler, &to, room, frame ? (const uint8_t **)frame->extended_data : NULL,
                         frame ? frame->nb_samples : 0);
     if (n < 0)
@@ -325,27 +359,31 @@ static int set_up_resampler(struct media *m, const AVFrame *frame, struct error 
     m->rate = frame->sample_rate;
     m->sample_format = frame->format;
 
-    /* Speakers without a known place are mixed in equal parts. */
-    AVChannelLayout in = {0}, mono = AV_CHANNEL_LAYOUT_MONO;
-    bool placed = m->layout.order == AV_CHANNEL_ORDER_NATIVE;
+    /* As many channels as there are: each stays itself, wherever its speaker stands. Else they are mixed,
+     * those without a known place in equal parts. */
+    AVChannelLayout in = {0}, out = {0};
+    av_channel_layout_default(&out, m->out_channels);
+    bool as_is = channels == m->out_channels;
+    bool placed = as_is || m->layout.order == AV_CHANNEL_ORDER_NATIVE;
     if (rc >= 0 && placed) {
-        rc = av_channel_layout_copy(&in, &m->layout);
+        rc = av_channel_layout_copy(&in, as_is ? &out : &m->layout);
     } else {
         av_channel_layout_default(&in, channels);
         placed = in.order == AV_CHANNEL_ORDER_NATIVE;
     }
     if (rc >= 0)
-        rc = swr_alloc_set_opts2(&m->resampler, &mono, AV_SAMPLE_FMT_S16, MEDIA_RATE, &in, m->sample_format,
+        rc = swr_alloc_set_opts2(&m->resampler, &out, AV_SAMPLE_FMT_S16, m->out_rate, &in, m->sample_format,
                                  m->rate, 0, NULL);
     if (rc >= 0 && !placed) {
-        double even[CHANNELS_MAX];
-        for (int i = 0; i < channels; i++)
+        double even[MEDIA_CHANNELS_MAX * CHANNELS_MAX];
+        for (int i = 0; i < m->out_channels * channels; i++)
             even[i] = 1.0 / channels;
         rc = swr_set_matrix(m->resampler, even, channels);
     }
     if (rc >= 0)
         rc = swr_init(m->resampler);
     av_channel_layout_uninit(&in);
+    av_channel_layout_uninit(&out);
     if (rc == AVERROR(ENOMEM))
         return no_memory(err);
     if (rc < 0)
@@ -359,22 +397,22 @@ static void keep_time(struct media *m, const AVFrame *frame)
 {
     if (frame->best_effort_timestamp == AV_NOPTS_VALUE)
         return;
-    int64_t begin = av_rescale(m->begin_us, MEDIA_RATE, AV_TIME_BASE);
+    int64_t begin = av_rescale(m->begin_us, m->out_rate, AV_TIME_BASE);
     int64_t at =
-        av_rescale_q(frame->best_effort_timestamp, m->stream->time_base, (AVRational){1, MEDIA_RATE});
+        av_rescale_q(frame->best_effort_timestamp, m->stream->time_base, (AVRational){1, m->out_rate});
     if (!sane(at))
         return;
     at += m->shift - begin;
-    int64_t hole = at - (m->produced + swr_get_delay(m->resampler, MEDIA_RATE));
-    bool beyond_end = m->promised_ms >= 0 && media_ms(at) > m->promised_ms + 1000;
-    if (hole > HOLE_MIN_MS * (MEDIA_RATE / 1000)) {
-        if (hole > HOLE_MAX_MS * (int64_t)(MEDIA_RATE / 1000) || beyond_end) {
+    int64_t hole = at - (m->produced + swr_get_delay(m->resampler, m->out_rate));
+    bool beyond_end = m->promised_ms >= 0 && out_ms(m, at) > m->promised_ms + 1000;
+    if (out_ms(m, hole) > HOLE_MIN_MS) {
+        if (out_ms(m, hole) > HOLE_MAX_MS || beyond_end) {
             m->shift -= hole;
         } else {
             m->silence += hole;
             m->produced += hole;
         }
-    } else if (hole < -10 * MEDIA_RATE) { /* the clock began again */
+    } else if (hole < -10 * (int64_t)m->out_rate) { /* the clock began again */
         m->shift -= hole;
     }
 }
@@ -440,7 +478,7 @@ static int next_packet(struct media *m, struct error *err)
 /* At the end: was this all that was promised, and could it be decoded? */
 static int judge(const struct media *m, struct error *err)
 {
-    int64_t have = media_ms(m->produced);
+    int64_t have = out_ms(m, m->produced);
     if (m->bad_packets && (have == 0 || m->bad_packets * 2 > m->packets)) {
         /* What was taken for a container on thin evidence was none. */
         if (m->format->probe_score <= AVPROBE_SCORE_RETRY && have == 0)
@@ -488,7 +526,7 @@ static int decode_more(struct media *m, struct error *err)
             av_frame_unref(m->frame);
             if (failed)
                 return failed;
-            if (m->produced > m->max_samples)
+            if (m->produced > m->max_ms * m->out_rate / 1000)
                 return too_long(m, err);
             continue;
         }
@@ -516,16 +554,16 @@ static int decode_more(struct media *m, struct error *err)
 
 ssize_t media_read(struct media *m, int16_t *out, size_t count, struct error *err)
 {
-    size_t done = 0;
+    size_t done = 0, width = (size_t)m->out_channels;
     while (done < count) {
         size_t want = count - done, n;
         if (m->silence) {
             n = (uint64_t)m->silence < want ? (size_t)m->silence : want;
-            memset(out + done, 0, n * sizeof *out);
+            memset(out + done * width, 0, n * width * sizeof *out);
             m->silence -= (int64_t)n;
         } else if (m->pcm_at < m->pcm_len) {
             n = m->pcm_len - m->pcm_at < want ? m->pcm_len - m->pcm_at : want;
-            memcpy(out + done, m->pcm + m->pcm_at, n * sizeof *out);
+            memcpy(out + done * width, m->pcm + m->pcm_at * width, n * width * sizeof *out);
             m->pcm_at += n;
         } else if (m->ended) {
             break;

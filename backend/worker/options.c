@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RATE_MIN = 8000, RATE_MAX = 192000 }; /* of a converted file, Hz: what FLAC and players take */
+
 static const char usage[] =
     "usage: worker [options]\n"
     "\n"
     "Transcribes the recording open as descriptor 3 and reports on descriptor 4. By hand:\n"
     "    worker --print --vosk-library build/vosk/lib/libvosk.so --model build/vosk/model < talk.mp3\n"
     "    worker --print --engine pocketsphinx < talk.mp3\n"
+    "With --probe it says what the recording is instead, with --convert it writes a reduced copy of the "
+    "sound\n"
+    "to the file open as descriptor 5.\n"
     "\n"
     "  --engine vosk|pocketsphinx   the recogniser (vosk)\n"
     "  --vosk-library FILE          libvosk.so\n"
@@ -24,14 +29,28 @@ static const char usage[] =
     "  --max-hours N                refuse longer recordings (24)\n"
     "  --memory-mb N                limit of the address space\n"
     "  --decode-only                decode everything, recognise nothing\n"
+    "  --probe                      duration, channels, rate, codec\n"
+    "  --convert                    to FLAC, or to Ogg/Opus when FLAC would be too large\n"
+    "  --mix-down                   converting: to one channel\n"
+    "  --rate N                     converting: to so many Hz\n"
+    "  --max-bytes N                converting: stay below this size\n"
     "  --print                      recording on standard input, text on standard output\n";
 
-static bool number(const char *text, int max, int *out)
+static bool large_number(const char *text, int64_t max, int64_t *out)
 {
     char *end;
     errno = 0;
-    long value = strtol(text, &end, 10);
+    long long value = strtoll(text, &end, 10);
     if (errno || end == text || *end || value < 0 || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool number(const char *text, int max, int *out)
+{
+    int64_t value;
+    if (!large_number(text, max, &value))
         return false;
     *out = (int)value;
     return true;
@@ -39,7 +58,24 @@ static bool number(const char *text, int max, int *out)
 
 int options_parse(int argc, char **argv, struct options *o)
 {
-    enum { ENGINE = 256, LIBRARY, MODEL, SPHINX, NAME, LANGUAGE, HOURS, MEMORY, DECODE, PRINT, HELP };
+    enum {
+        ENGINE = 256,
+        LIBRARY,
+        MODEL,
+        SPHINX,
+        NAME,
+        LANGUAGE,
+        HOURS,
+        MEMORY,
+        DECODE,
+        PROBE,
+        CONVERT,
+        MIX,
+        RATE,
+        BYTES,
+        PRINT,
+        HELP
+    };
     static const struct option table[] = {
         {"engine", required_argument, NULL, ENGINE},
         {"vosk-library", required_argument, NULL, LIBRARY},
@@ -50,6 +86,11 @@ int options_parse(int argc, char **argv, struct options *o)
         {"max-hours", required_argument, NULL, HOURS},
         {"memory-mb", required_argument, NULL, MEMORY},
         {"decode-only", no_argument, NULL, DECODE},
+        {"probe", no_argument, NULL, PROBE},
+        {"convert", no_argument, NULL, CONVERT},
+        {"mix-down", no_argument, NULL, MIX},
+        {"rate", required_argument, NULL, RATE},
+        {"max-bytes", required_argument, NULL, BYTES},
         {"print", no_argument, NULL, PRINT},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -91,6 +132,21 @@ int options_parse(int argc, char **argv, struct options *o)
         case DECODE:
             decode_only = true;
             break;
+        case PROBE:
+            o->task = TASK_PROBE;
+            break;
+        case CONVERT:
+            o->task = TASK_CONVERT;
+            break;
+        case MIX:
+            o->mix_down = true;
+            break;
+        case RATE:
+            good = number(optarg, RATE_MAX, &o->rate) && (!o->rate || o->rate >= RATE_MIN);
+            break;
+        case BYTES:
+            good = large_number(optarg, INT64_MAX, &o->max_bytes);
+            break;
         case PRINT:
             o->print = true;
             break;
@@ -101,11 +157,11 @@ int options_parse(int argc, char **argv, struct options *o)
             good = false;
         }
     }
-    if (!good || optind != argc) {
+    if (!good || optind != argc || (o->print && o->task != TASK_TRANSCRIBE)) {
         fputs(usage, stderr);
         return -EINVAL;
     }
-    if (decode_only)
+    if (decode_only || o->task != TASK_TRANSCRIBE)
         o->engine = ENGINE_NONE;
     o->max_ms = (int64_t)hours * 3600 * 1000;
     return 0;

@@ -6,7 +6,10 @@
 
 enum engine_kind { ENGINE_VOSK, ENGINE_POCKETSPHINX, ENGINE_NONE };
 
+enum task { TASK_TRANSCRIBE, TASK_PROBE, TASK_CONVERT };
+
 struct options {
+    enum task task;
     enum engine_kind engine;
     const char *vosk_library; /* path of libvosk.so */
     const char *model;        /* Vosk model directory */
@@ -15,6 +18,9 @@ struct options {
     const char *language;     /* BCP-47 */
     int64_t max_ms;           /* longest recording accepted */
     int memory_mb;            /* limit of the address space; 0: none */
+    bool mix_down;            /* converting: to one channel; else as many as there are */
+    int rate;                 /* converting: Hz; 0: the recording's own */
+    int64_t max_bytes;        /* converting: the file has to stay below this; 0: no limit */
     bool print;               /* by hand: recording on standard input, text on standard output */
 };
 

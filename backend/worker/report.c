@@ -18,6 +18,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/error.h"
 #include "backend/base/json_out.h"
+#include "backend/prepare.h"
 #include "backend/transcript.h"
 #include "backend/worker/wire.h"
 
@@ -174,6 +175,21 @@ int report_transcript(struct report *r, const struct transcript *t)
     int rc = transcript_to_json(t, &line);
     buffer_puts(&line, "}\n");
     if (rc < 0 || buffer_error(&line))
+        return -ENOMEM;
+    say_last(r, &line);
+    return 0;
+}
+
+int report_facts(struct report *r, const struct media_facts *facts, const char *codec)
+{
+    cleanup_buffer struct buffer line = {0};
+    buffer_printf(&line,
+                  "{\"type\":\"facts\",\"duration_ms\":%" PRId64
+                  ",\"channels\":%d,\"sample_rate\":%d,\"video\":%s,\"codec\":",
+                  facts->duration_ms, facts->channels, facts->sample_rate, facts->video ? "true" : "false");
+    json_out_string(&line, codec);
+    buffer_puts(&line, "}\n");
+    if (buffer_error(&line))
         return -ENOMEM;
     say_last(r, &line);
     return 0;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct error;
+struct media_facts;
 struct report;
 struct transcript;
 
@@ -23,4 +24,5 @@ void report_expect(struct report *r, int cpu_seconds);
 void report_progress(struct report *r, const char *stage, int64_t done_ms, int64_t total_ms);
 /* The last line. 0 or -ENOMEM. */
 int report_transcript(struct report *r, const struct transcript *t);
+int report_facts(struct report *r, const struct media_facts *facts, const char *codec);
 void report_error(struct report *r, const struct error *err);

@@ -44,14 +44,20 @@ static void limit(int resource, rlim_t value)
     setrlimit(resource, &(struct rlimit){.rlim_cur = value, .rlim_max = value});
 }
 
-int sandbox_limits(int memory_mb, bool by_hand, struct error *err)
+/* The highest descriptor that stays open. */
+static int last_descriptor(const struct sandbox *box)
 {
-    if (!by_hand) {
+    return box->converts ? WIRE_CONVERTED_FD : WIRE_OUTPUT_FD;
+}
+
+int sandbox_limits(const struct sandbox *box, struct error *err)
+{
+    if (!box->by_hand) {
         /* Set before the first line is written: if the daemon died earlier, that line finds no reader. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL))
             return error_set(err, ERROR_TRANSIENT, errno, "engine.sandbox", "cannot ask for a signal: %s",
                              strerror(errno));
-        close_range(WIRE_OUTPUT_FD + 1, ~0U, 0);
+        close_range((unsigned)last_descriptor(box) + 1, ~0U, 0);
         cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
         if (fd >= 0)
             dprintf(fd, "%d", OOM_SCORE);
@@ -60,8 +66,8 @@ int sandbox_limits(int memory_mb, bool by_hand, struct error *err)
     if (nice(NICE) == -1 && errno)
         errno = 0; /* a wish, not a condition */
     limit(RLIMIT_CORE, 0);
-    if (memory_mb > 0 && !SANITIZED)
-        limit(RLIMIT_AS, (rlim_t)memory_mb << 20);
+    if (box->memory_mb > 0 && !SANITIZED)
+        limit(RLIMIT_AS, (rlim_t)box->memory_mb << 20);
     return 0;
 }
 
@@ -139,7 +145,7 @@ static const int deadly[] = {
     SCMP_SYS(kexec_load),  SCMP_SYS(unlink),
     SCMP_SYS(unlinkat),    SCMP_SYS(rename),
     SCMP_SYS(renameat),    SCMP_SYS(renameat2),
-    SCMP_SYS(truncate),    SCMP_SYS(ftruncate),
+    SCMP_SYS(truncate),
 };
 
 /* What may be written to: reports, and for aborting libraries standard error; by hand also standard output.
@@ -154,7 +160,21 @@ static int allow_writing(scmp_filter_ctx filter, int fd)
     return rc;
 }
 
-static int build_filter(scmp_filter_ctx filter, bool by_hand)
+/* The one file of a conversion: written at any place, and emptied to begin again. Whoever does not convert
+ * has no reason to change the size of anything. */
+static int allow_converting(scmp_filter_ctx filter, bool converts)
+{
+    if (!converts)
+        return SANITIZED ? 0 : seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(ftruncate), 0);
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pwrite64), 1,
+                              SCMP_A0(SCMP_CMP_EQ, WIRE_CONVERTED_FD));
+    if (!rc)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ftruncate), 2,
+                              SCMP_A0(SCMP_CMP_EQ, WIRE_CONVERTED_FD), SCMP_A1(SCMP_CMP_EQ, 0));
+    return rc;
+}
+
+static int build_filter(scmp_filter_ctx filter, const struct sandbox *box)
 {
     int rc = 0;
     for (size_t i = 0; !rc && i < sizeof allowed / sizeof *allowed; i++)
@@ -167,7 +187,9 @@ static int build_filter(scmp_filter_ctx filter, bool by_hand)
     if (!rc)
         rc = allow_writing(filter, STDERR_FILENO);
     if (!rc)
-        rc = allow_writing(filter, by_hand ? STDOUT_FILENO : WIRE_OUTPUT_FD);
+        rc = allow_writing(filter, box->by_hand ? STDOUT_FILENO : WIRE_OUTPUT_FD);
+    if (!rc)
+        rc = allow_converting(filter, box->converts);
     /* Memory that can be executed is never needed again. */
     if (!rc)
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -193,14 +215,23 @@ static int build_filter(scmp_filter_ctx filter, bool by_hand)
     return rc;
 }
 
-int sandbox_enter(bool by_hand, struct error *err)
+/* Of files: nothing is written but the converted one, and not more of that than was asked for. */
+static void limit_files(const struct sandbox *box)
 {
-    drop_root(by_hand);
     struct stat st;
-    if (!by_hand && !fstat(WIRE_OUTPUT_FD, &st) &&
-        !S_ISREG(st.st_mode)) /* a test may collect reports in a file */
-        limit(RLIMIT_FSIZE, 0);
-    limit(RLIMIT_NOFILE, WIRE_OUTPUT_FD + 1);
+    if (box->converts) {
+        if (box->max_bytes > 0)
+            limit(RLIMIT_FSIZE, (rlim_t)box->max_bytes);
+    } else if (!box->by_hand && !fstat(WIRE_OUTPUT_FD, &st) && !S_ISREG(st.st_mode)) {
+        limit(RLIMIT_FSIZE, 0); /* not when a test collects reports in a file */
+    }
+    limit(RLIMIT_NOFILE, (rlim_t)last_descriptor(box) + 1);
+}
+
+int sandbox_enter(const struct sandbox *box, struct error *err)
+{
+    drop_root(box->by_hand);
+    limit_files(box);
 
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int rc = filter ? 0 : -ENOMEM;
@@ -208,7 +239,7 @@ int sandbox_enter(bool by_hand, struct error *err)
         rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC,
                               1); /* the heart-beat as well; sets no_new_privs too */
     if (!rc)
-        rc = build_filter(filter, by_hand);
+        rc = build_filter(filter, box);
     if (!rc)
         rc = seccomp_load(filter);
     if (filter)

@@ -3,12 +3,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct error;
 
-/* No core file, no descriptors but 0 to 4, low priority, first choice of the out-of-memory killer, dies with
- * the thread that started it. `memory_mb` 0: no limit of the address space. */
-int sandbox_limits(int memory_mb, bool by_hand, struct error *err);
+/* What this worker may do beyond reading the recording and reporting. */
+struct sandbox {
+    int memory_mb; /* of address space; 0: no limit */
+    bool by_hand;  /* it was started by a person: descriptors are not the daemon's, standard output is open */
+    bool converts; /* WIRE_CONVERTED_FD may be written and emptied */
+    int64_t max_bytes; /* of that file; 0: as many as the system allows */
+};
+
+/* No core file, no descriptors but those of wire.h, low priority, first choice of the out-of-memory killer,
+ * dies with the thread that started it. */
+int sandbox_limits(const struct sandbox *box, struct error *err);
 /* From here on: no new descriptor, file, socket, program, process or thread; for root: no privileges either.
  * Applies to all threads. 0, or negative errno and *err (code "engine.sandbox"). */
-int sandbox_enter(bool by_hand, struct error *err);
+int sandbox_enter(const struct sandbox *box, struct error *err);

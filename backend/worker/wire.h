@@ -4,9 +4,13 @@
  *   {"type":"progress","stage":"preparing|recognising","done":MS,"total":MS}   total 0 when unknown
  *   {"type":"alive"}                                                   at work, nothing to tell
  *   {"type":"transcript","transcript":{...}}                           the end, or
+ *   {"type":"facts","duration_ms":N,"channels":N,"sample_rate":N,"video":B,"codec":"..."}   the end of
+ * --probe and --convert: of the recording, of the converted file ("flac" or "opus" in Ogg); duration -1, the
+ * others 0: not known
  *   {"type":"error","class":"...","code":"...","detail":"...","errno":N}
  *
- * The worker finds the recording open for reading as WIRE_RECORDING_FD and writes to WIRE_OUTPUT_FD. */
+ * The worker finds the recording open for reading as WIRE_RECORDING_FD and writes to WIRE_OUTPUT_FD. With
+ * --convert it finds an empty file open for writing as WIRE_CONVERTED_FD. */
 #pragma once
 
 #include <stddef.h>
@@ -18,6 +22,7 @@ enum {
     WIRE_PROTOCOL = 1,
     WIRE_RECORDING_FD = 3,
     WIRE_OUTPUT_FD = 4,
+    WIRE_CONVERTED_FD = 5,
 };
 
 static const struct {

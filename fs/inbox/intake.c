@@ -2,8 +2,8 @@
  *
  * The mount's threads report; the settle table (under in->lock) decides when a file is complete; the jobs
  * loop's timer takes what is due and hands it to the pool to be digested; the digest comes back to the loop,
- * which asks the backend for the frozen settings and tells the library. Lock order: in->lock, then the
- * library's own; in->lock is never held across a system call. */
+ * which asks the backend for the frozen settings and tells the library. in->lock is
+ * innermost (the library's reread hook takes it) and is never held across a system call. */
 #include "fs/inbox/intake.h"
 
 #include <errno.h>
@@ -24,12 +24,15 @@
 #include "fs/inbox/store.h"
 #include "fs/jobs/pool.h"
 
+#define AGAIN_MS (60 * 1000) /* what somebody may have put right is looked at again so often */
+
 struct intake {
     struct intake_config config;
     pthread_mutex_t lock;
     struct settle *settle;
     bool rearm_posted; /* under lock: the loop has been told to look at the timer */
     struct loop_timer *timer;
+    struct loop_timer *later; /* for what could not be read, or could get no job */
     atomic_int stopping;
 };
 
@@ -39,7 +42,8 @@ struct reading {
     struct intake *in;
     struct file_id id;
     char *path;
-    int rc; /* of reading it */
+    uint64_t changes; /* of its content, when this began */
+    int rc;           /* of reading it */
     bool vanished;
     struct recording_stat stat;
     struct digest digest;
@@ -75,12 +79,13 @@ static void reading_done(void *arg)
     if (r->rc == -ECANCELED) {
         /* There is no time left; the next start looks at it. */
     } else if (busy || r->rc == -EBUSY) {
-        /* Also when it is only open for writing: it may be released unchanged, and would not be looked at again. */
+        /* Also when it is only open for writing: it may be released unchanged, and would not be looked at
+         * again. */
         settle_once_more(in, r->id);
     } else if (r->vanished) {
         /* Its path leads elsewhere: a rename under way is reported by the mount; anything else happened
          * behind our back. */
-        cleanup_free char *now = library_path_of(lib, r->id);
+        cleanup_free char *now = library_path_of(lib, r->id, NULL);
         if (now && strcmp(now, r->path) != 0)
             settle_once_more(in, r->id);
         else if (now)
@@ -93,11 +98,14 @@ static void reading_done(void *arg)
         struct digest key;
         cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, &err);
         if (settings && digest_key(&r->digest, settings, &key) == 0)
-            library_set_content(lib, r->id, &r->stat, &r->digest, &key, in->config.backend->name, settings);
+            library_set_content(lib, r->id, r->changes, &r->stat, &r->digest, &key, in->config.backend->name,
+                                settings);
     }
     if (err.class != ERROR_NONE) {
         in->config.log(LOG_WARNING, "%s: %s: %s", r->path, err.code, err.detail);
         library_set_unreadable(lib, r->id, &err);
+        if (err.class != ERROR_PERMANENT)
+            loop_timer_after(in->later, AGAIN_MS);
     }
     reading_free(r);
 }
@@ -145,12 +153,13 @@ static void reading_run(void *arg)
 static void begin_reading(struct intake *in, struct file_id id)
 {
     struct reading *r = calloc(1, sizeof *r);
-    char *path = r ? library_path_of(in->config.library, id) : NULL;
+    uint64_t changes = 0;
+    char *path = r ? library_path_of(in->config.library, id, &changes) : NULL;
     if (!path) {
         free(r); /* it has no name that makes it a recording */
         return;
     }
-    *r = (struct reading){.in = in, .id = id, .path = path};
+    *r = (struct reading){.in = in, .id = id, .path = path, .changes = changes};
     if (pool_submit(in->config.pool, reading_run, r) != 0)
         reading_free(r);
 }
@@ -177,6 +186,18 @@ static void look(void *arg)
             loop_timer_after(in->timer, next > now ? next - now : 0);
         return;
     }
+}
+
+/* On the loop: somebody may have put it right. While no job can be made at all, nothing is read for it. */
+static void try_again(void *arg)
+{
+    struct intake *in = arg;
+    if (atomic_load(&in->stopping))
+        return;
+    struct error err = {0};
+    cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, &err);
+    if (!settings || library_reread_unreadable(in->config.library))
+        loop_timer_after(in->later, AGAIN_MS);
 }
 
 static void wake_loop(struct intake *in)
@@ -291,7 +312,7 @@ void intake_renamed(struct intake *in, const struct place *from, const struct pl
         return;
     }
     struct directory d = {in->config.inbox_fd, to->path};
-    bool known = library_has_name(in->config.library, from->directory, from->name, id);
+    bool known = library_has_name(in->config.library, from, id);
     library_rename(in->config.library, from, to, id, real_file_exists, &d);
     if (!known)
         settle_once_more(in, id);
@@ -331,7 +352,7 @@ static void scan_found(void *context, const struct place *place, const struct st
     struct scanning *s = context;
     struct intake *in = s->in;
     s->seen++;
-    bool known = library_has_name(in->config.library, place->directory, place->name, st->id);
+    bool known = library_has_name(in->config.library, place, st->id);
     bool current = library_is_current(in->config.library, st->id, &st->stat);
     if (known && current)
         return;
@@ -342,22 +363,50 @@ static void scan_found(void *context, const struct place *place, const struct st
     if (current || st->stat.size == 0)
         return;
     s->taken++;
+    if (known && !library_is_same_content(in->config.library, st->id, &st->stat))
+        library_invalidate_content(in->config.library, st->id);
     settle_once_more(in, st->id);
+}
+
+/* Is the file still where it is known to be? Its views go if not, or if its content is another one by now. */
+static void check_name(struct intake *in, const struct place *place, struct file_id id)
+{
+    struct store_stat st;
+    cleanup_close int fd = store_open(in->config.inbox_fd, place->path, O_PATH | O_DIRECTORY);
+    int rc = fd >= 0 ? store_stat(fd, place->name, &st) : fd;
+    bool gone = rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || (rc == 0 && !file_id_equal(st.id, id));
+    if (!library_has_name(in->config.library, place, id))
+        return; /* it was moved meanwhile */
+    if (gone)
+        left(in, place, id);
+    else if (rc == 0 && !library_is_same_content(in->config.library, id, &st.stat)) {
+        library_invalidate_content(in->config.library, id);
+        settle_once_more(in, id);
+    }
 }
 
 static void scan_check(void *context, struct file_id directory, const char *path, const char *name,
                        struct file_id id)
 {
     struct scanning *s = context;
-    struct intake *in = s->in;
-    if (!path_is_below(path, s->path))
-        return;
+    if (path_is_below(path, s->path))
+        check_name(s->in, &(struct place){directory, path, name}, id);
+}
+
+static void verify_name(void *context, struct file_id directory, const char *path, const char *name,
+                        struct file_id id)
+{
+    struct intake *in = context;
     struct store_stat st;
     cleanup_close int fd = store_open(in->config.inbox_fd, path, O_PATH | O_DIRECTORY);
-    int rc = fd >= 0 ? store_stat(fd, name, &st) : fd;
-    bool gone = rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || (rc == 0 && !file_id_equal(st.id, id));
-    if (gone && library_has_name(in->config.library, directory, name, id))
-        left(in, &(struct place){directory, path, name}, id);
+    /* Only what is there and different: what has gone or moved is the scan's. */
+    if (fd >= 0 && store_stat(fd, name, &st) == 0 && file_id_equal(st.id, id))
+        check_name(in, &(struct place){directory, path, name}, id);
+}
+
+void intake_verify(struct intake *in)
+{
+    library_each_name(in->config.library, verify_name, in);
 }
 
 static void scan_run(void *arg)
@@ -400,7 +449,8 @@ int intake_new(const struct intake_config *config, struct intake **out)
     pthread_mutex_init(&in->lock, NULL);
     in->settle = settle_new(config->settle);
     in->timer = loop_timer(config->loop, look, in);
-    if (!in->settle || !in->timer) {
+    in->later = loop_timer(config->loop, try_again, in);
+    if (!in->settle || !in->timer || !in->later) {
         intake_free(in);
         return -ENOMEM;
     }
@@ -418,6 +468,7 @@ void intake_free(struct intake *in)
     if (!in)
         return;
     loop_timer_free(in->timer);
+    loop_timer_free(in->later);
     settle_free(in->settle);
     pthread_mutex_destroy(&in->lock);
     free(in);

@@ -35,6 +35,9 @@ void intake_free(struct intake *in);
 /* Looks at everything below a directory of the inbox ("" = all), in the background: what is new or changed is
  * taken in, what has gone is forgotten. */
 void intake_scan(struct intake *in, const char *path);
+/* Before the mount is up: hides the views of recordings whose content changed while nobody looked, until
+ * intake_scan() has read them. */
+void intake_verify(struct intake *in);
 /* Reads the content again (library_hooks.reread). Any thread. */
 void intake_reread(struct intake *in, struct file_id id);
 

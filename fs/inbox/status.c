@@ -12,12 +12,18 @@
 #include "fs/inbox/messages.h"
 #include "fs/inbox/names.h"
 
+void item_clear(struct item *item)
+{
+    free(item->path);
+    free(item->base);
+    free(item->partial);
+    *item = (struct item){0};
+}
+
 void items_free(struct item *items, size_t count)
 {
-    for (size_t i = 0; items && i < count; i++) {
-        free(items[i].path);
-        free(items[i].base);
-    }
+    for (size_t i = 0; i < count; i++)
+        item_clear(&items[i]);
     free(items);
 }
 
@@ -317,6 +323,9 @@ void status_transcribing(const struct item *item, int64_t now_ms, struct buffer 
     }
     put_promise(item, out);
     pad(out, start);
+    /* Behind the padding, so that it only ever grows at its end: "tail -f" follows it. */
+    if (item->state == ITEM_RUNNING && item->partial && *item->partial)
+        buffer_printf(out, "%s\n", item->partial);
 }
 
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)

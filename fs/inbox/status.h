@@ -26,8 +26,9 @@ enum item_state {
 /* One recording as people and scribectl see it. A copy: owns its strings. Times are wall-clock milliseconds,
  * 0 = not known. */
 struct item {
-    char *path; /* relative to the inbox; bytes */
-    char *base; /* stem of its views */
+    char *path;    /* relative to the inbox; bytes */
+    char *base;    /* stem of its views */
+    char *partial; /* while running: the text recognised so far, or NULL */
     enum item_state state;
     enum backend_stage stage; /* while running */
     int64_t done, total;      /* in the stage's unit; total 0 = unknown */
@@ -45,8 +46,10 @@ struct item {
     char job[65];       /* hex key, "" before it has one */
 };
 void items_free(struct item *items, size_t count);
+void item_clear(struct item *item);
 
-/* Appends the text, padded with spaces and a final newline to a multiple of STATUS_BLOCK. */
+/* Appends the text, padded with spaces and a final newline to a multiple of STATUS_BLOCK. While the words
+ * come in as they are recognised, they follow behind that. */
 void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out);
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out);
 /* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what

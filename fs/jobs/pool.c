@@ -1,4 +1,4 @@
-/* A fixed pool of threads with one queue. */
+/* A fixed pool of threads with two queues: the urgent one is served first, and by a thread of its own. */
 #include "fs/jobs/pool.h"
 
 #include <errno.h>
@@ -18,8 +18,9 @@ struct task {
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct task *tasks;
+    struct task *tasks, *urgent;
     bool stopping;
+    bool kept; /* a thread has taken the part of serving urgent tasks only */
     int count;
     pthread_t threads[];
 };
@@ -28,15 +29,18 @@ static void *serve(void *arg)
 {
     struct pool *pool = arg;
     pthread_mutex_lock(&pool->lock);
+    bool urgent_only = !pool->kept;
+    pool->kept = true;
     for (;;) {
-        struct task *task = pool->tasks;
+        struct task **queue = pool->urgent || urgent_only ? &pool->urgent : &pool->tasks;
+        struct task *task = *queue;
         if (!task) {
             if (pool->stopping)
                 break;
             pthread_cond_wait(&pool->wake, &pool->lock);
             continue;
         }
-        DL_DELETE(pool->tasks, task);
+        DL_DELETE(*queue, task);
         pthread_mutex_unlock(&pool->lock);
         task->fn(task->arg);
         free(task);
@@ -65,7 +69,7 @@ int pool_new(int threads, struct pool **out)
     return 0;
 }
 
-int pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg)
+static int submit(struct pool *pool, bool urgent, void (*fn)(void *arg), void *arg)
 {
     struct task *task = calloc(1, sizeof *task);
     if (!task)
@@ -74,14 +78,26 @@ int pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg)
     task->arg = arg;
     pthread_mutex_lock(&pool->lock);
     bool refused = pool->stopping;
-    if (!refused)
+    if (!refused && urgent)
+        DL_APPEND(pool->urgent, task);
+    else if (!refused)
         DL_APPEND(pool->tasks, task);
-    pthread_cond_signal(&pool->wake);
+    pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     if (!refused)
         return 0;
     free(task);
     return -ECANCELED;
+}
+
+int pool_submit(struct pool *pool, void (*fn)(void *arg), void *arg)
+{
+    return submit(pool, false, fn, arg);
+}
+
+int pool_submit_urgent(struct pool *pool, void (*fn)(void *arg), void *arg)
+{
+    return submit(pool, true, fn, arg);
 }
 
 void pool_stop(struct pool *pool)

@@ -5,7 +5,8 @@
  *                        '--failed--> queued again for later, or failed
  *
  * A claimed job is a struct run until its end. A run that is storing cannot be cancelled; its result is kept,
- * since the work is done. */
+ * since the work is done. What was read must be what was digested, or a result would be kept under the key of
+ * another content: the file is looked at before the backend gets it, and again when the backend is done. */
 #include "fs/jobs/runner.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include "backend/base/loop.h"
 #include "backend/transcript.h"
 #include "cache/index.h"
+#include "cache/results.h"
 #include "fs/inbox/store.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/retry.h"
@@ -34,21 +36,37 @@
 #include "fs/library.h"
 
 #define STORE_AGAIN_MS 5000 /* how often a full disk is tried */
+#define HOLD_MS 30000   /* how long a backend rests after a failure that the next job would meet as well */
+#define CHANGED_MS 2000 /* until then a rename under way has been reported */
+#define BACKENDS_MOST 4
 
 struct runner {
     struct runner_config config;
     char *work_dir;
     struct run *runs;
-    int active; /* runs that have a backend job */
+    int active;                        /* runs that have a backend job */
+    unsigned long begun;               /* numbers the work directories */
+    int64_t held_until[BACKENDS_MOST]; /* monotonic */
     bool stopping;
     struct loop_timer *timer;
+};
+
+/* A checkpoint that is not durable yet. */
+struct acknowledgement {
+    struct loop *loop;
+    struct run *run; /* NULL: the run has ended meanwhile */
+    void (*fn)(void *argument);
+    void *argument;
+    struct acknowledgement *next;
 };
 
 struct run {
     struct runner *runner;
     struct job_start start;
     struct backend *backend;
-    struct backend_job *job; /* NULL once the backend is done with it */
+    struct backend_job *job;                  /* NULL once the backend is done with it */
+    struct acknowledgement *acknowledgements; /* on their way */
+    int fd;                                   /* the recording, for a last look at it */
     char *work_dir;
     int64_t size;
     struct transcript *transcript;
@@ -56,6 +74,7 @@ struct run {
     size_t raw_length;
     struct error error; /* of storing */
     int store_rc;
+    bool read_wrong; /* the recording was changed under the backend's hands */
     struct loop_timer *again;
     struct run *prev, *next;
 };
@@ -88,6 +107,10 @@ static void run_free(struct run *run)
     if (run->work_dir)
         remove_tree(run->work_dir);
     free(run->work_dir);
+    if (run->fd >= 0)
+        close(run->fd);
+    for (struct acknowledgement *a = run->acknowledgements; a; a = a->next)
+        a->run = NULL;
     loop_timer_free(run->again);
     transcript_free(run->transcript);
     free(run->raw);
@@ -95,6 +118,19 @@ static void run_free(struct run *run)
     free(run);
 }
 
+/* A failure that every other job of the backend would meet as well: it rests, instead of trying them all. */
+static void consider_holding(struct runner *r, const struct backend *backend, const struct error *err)
+{
+    bool of_the_disk = strcmp(err->code, "io.space") == 0 || strcmp(err->code, "io.state") == 0;
+    bool of_the_file = strncmp(err->code, "io.", 3) == 0 && !of_the_disk;
+    if (of_the_file || (err->class != ERROR_PERSON && !of_the_disk))
+        return;
+    for (int i = 0; i < r->config.backend_count; i++)
+        if (of_the_disk || r->config.backends[i] == backend)
+            r->held_until[i] = loop_now_ms() + HOLD_MS;
+}
+
+/* The caller looks for the next job afterwards. */
 static void run_failed(struct run *run, const struct error *err)
 {
     struct runner *r = run->runner;
@@ -102,14 +138,31 @@ static void run_failed(struct run *run, const struct error *err)
     if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
         random = (uint32_t)loop_now_ms();
     int64_t delay = retry_delay_ms(err, run->start.attempts, random);
-    if (err->class == ERROR_CHANGED)
-        library_job_released(r->config.library, &run->start.key);
-    else
-        library_job_failed(r->config.library, &run->start.key, err, delay < 0 ? -1 : wall_now_ms() + delay);
+    consider_holding(r, run->backend, err);
+    library_job_failed(r->config.library, &run->start.key, err, delay < 0 ? -1 : wall_now_ms() + delay);
     r->config.log(delay < 0 ? LOG_WARNING : LOG_NOTICE, "%s: %s: %s%s", run->start.path, err->code,
                   err->detail, delay < 0 ? "" : "; it is tried again");
     run_free(run);
-    runner_look(r);
+}
+
+/* The file is not what was digested. */
+static void run_outdated(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct file_id id = run->start.id;
+    struct error err = {0};
+    error_set(&err, ERROR_TRANSIENT, ESTALE, "io.changed", "it was changed or moved");
+    r->config.log(LOG_INFO, "%s: %s; it is looked at again", run->start.path, err.detail);
+    library_job_failed(r->config.library, &run->start.key, &err, wall_now_ms() + CHANGED_MS);
+    run_free(run);
+    r->config.reread(r->config.context, id);
+}
+
+static bool is_what_was_digested(const struct run *run, const struct store_stat *st)
+{
+    const struct recording_stat *digested = &run->start.stat;
+    return file_id_equal(st->id, run->start.id) && st->stat.size == digested->size &&
+           st->stat.mtime_ns == digested->mtime_ns && st->stat.birth_ns == digested->birth_ns;
 }
 
 /* ---- storing ---- */
@@ -118,6 +171,11 @@ static void run_stored(void *arg)
 {
     struct run *run = arg;
     struct runner *r = run->runner;
+    if (run->read_wrong) {
+        run_outdated(run);
+        runner_look(r);
+        return;
+    }
     if (run->store_rc != 0) {
         if (run->error.class != ERROR_NONE)
             library_job_trouble(r->config.library, &run->start.key, &run->error);
@@ -133,10 +191,25 @@ static void run_stored(void *arg)
     runner_look(r);
 }
 
+/* On the pool: what the backend read is what was digested. Another time alone is no other content. */
+static bool was_read_right(const struct run *run)
+{
+    struct store_stat st;
+    struct digest now;
+    if (store_stat(run->fd, "", &st) == 0 && is_what_was_digested(run, &st))
+        return true;
+    return digest_fd(run->fd, &now, NULL) == 0 && memcmp(&now, &run->start.digest, sizeof now) == 0;
+}
+
 static void run_store(void *arg)
 {
     struct run *run = arg;
     struct runner *r = run->runner;
+    run->read_wrong = !was_read_right(run);
+    if (run->read_wrong) {
+        loop_post(r->config.loop, run_stored, run);
+        return;
+    }
     run->error = (struct error){0};
     run->store_rc = store_result(r->config.results,
                                  &(struct result_input){.key = run->start.key,
@@ -153,7 +226,7 @@ static void run_store(void *arg)
 static void store_again(void *arg)
 {
     struct run *run = arg;
-    if (pool_submit(run->runner->config.pool, run_store, run) != 0)
+    if (pool_submit_urgent(run->runner->config.pool, run_store, run) != 0)
         loop_timer_after(run->again, STORE_AGAIN_MS);
 }
 
@@ -165,24 +238,21 @@ static void on_progress(void *context, enum backend_stage stage, int64_t done, i
     library_job_progress(run->runner->config.library, &run->start.key, stage, done, total);
 }
 
-struct acknowledgement {
-    struct loop *loop;
-    void (*fn)(void *argument);
-    void *argument;
-};
-
 static void acknowledge_on_loop(void *arg)
 {
     struct acknowledgement *a = arg;
-    a->fn(a->argument);
+    if (a->run) {
+        LL_DELETE(a->run->acknowledgements, a);
+        a->fn(a->argument);
+    }
     free(a);
 }
 
+/* On the index's thread. */
 static void acknowledge(void *arg)
 {
     struct acknowledgement *a = arg;
-    if (loop_post(a->loop, acknowledge_on_loop, a) != 0)
-        free(a);
+    (void)loop_post(a->loop, acknowledge_on_loop, a);
 }
 
 static void on_checkpoint(void *context, const char *state, void (*fn)(void *argument), void *argument)
@@ -192,7 +262,8 @@ static void on_checkpoint(void *context, const char *state, void (*fn)(void *arg
     struct acknowledgement *a = malloc(sizeof *a);
     if (!a)
         return;
-    *a = (struct acknowledgement){r->config.loop, fn, argument};
+    *a = (struct acknowledgement){.loop = r->config.loop, .run = run, .fn = fn, .argument = argument};
+    LL_PREPEND(run->acknowledgements, a);
     library_job_checkpoint(r->config.library, &run->start.key, state);
     index_when_durable(r->config.index, acknowledge, a);
 }
@@ -215,13 +286,24 @@ static void on_finished(void *context, struct transcript *transcript, const void
 static void on_failed(void *context, const struct error *err)
 {
     struct run *run = context;
+    struct runner *r = run->runner;
     run->job = NULL;
-    run->runner->active--;
+    r->active--;
     run_failed(run, err);
+    runner_look(r);
 }
 
-static const struct backend_events events = {
-    .progress = on_progress, .checkpoint = on_checkpoint, .finished = on_finished, .failed = on_failed};
+static void on_partial(void *context, const char *text)
+{
+    struct run *run = context;
+    library_job_partial(run->runner->config.library, &run->start.key, text);
+}
+
+static const struct backend_events events = {.progress = on_progress,
+                                             .partial = on_partial,
+                                             .checkpoint = on_checkpoint,
+                                             .finished = on_finished,
+                                             .failed = on_failed};
 
 /* ---- starting ---- */
 
@@ -240,8 +322,12 @@ static int open_recording(struct run *run, struct error *err)
     struct store_stat st;
     cleanup_close int fd = store_open(r->config.inbox_fd, run->start.path, O_RDONLY);
     int rc = fd >= 0 ? store_stat(fd, "", &st) : fd;
-    if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || (rc == 0 && !file_id_equal(st.id, run->start.id)))
-        return error_set(err, ERROR_CHANGED, ESTALE, "io.changed", "it was moved or replaced");
+    if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || (rc == 0 && !is_what_was_digested(run, &st)))
+        return error_set(err, ERROR_CHANGED, ESTALE, "io.changed", "it was changed or moved");
+    if (rc == 0)
+        run->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (rc == 0 && run->fd < 0)
+        rc = -errno;
     if (rc < 0)
         return error_set(err, ERROR_PERSON, -rc, "io.read", "%s", strerror(-rc));
     run->size = st.stat.size;
@@ -252,7 +338,7 @@ static int make_work_dir(struct run *run, struct error *err)
 {
     char hex[DIGEST_HEX];
     digest_hex(&run->start.key, hex);
-    if (asprintf(&run->work_dir, "%s/%.16s", run->runner->work_dir, hex) < 0) {
+    if (asprintf(&run->work_dir, "%s/%.16s-%lu", run->runner->work_dir, hex, run->runner->begun++) < 0) {
         run->work_dir = NULL;
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "io.state", "out of memory");
     }
@@ -289,7 +375,6 @@ static int begin(struct run *run, struct error *err)
     return 0;
 }
 
-/* A recording that was moved at this very moment is claimed again at once; the new path is known by then. */
 static void run_new(struct runner *r, struct job_start *start)
 {
     struct run *run = calloc(1, sizeof *run);
@@ -299,6 +384,7 @@ static void run_new(struct runner *r, struct job_start *start)
         return;
     }
     run->runner = r;
+    run->fd = -1;
     run->start = *start;
     run->again = loop_timer(r->config.loop, store_again, run);
     DL_APPEND(r->runs, run);
@@ -310,12 +396,11 @@ static void run_new(struct runner *r, struct job_start *start)
         r->config.log(LOG_INFO, "%s: %s; it gets the settings of today", run->start.path, err.detail);
         library_job_outdated(r->config.library, &run->start.key);
         run_free(run);
-        return;
+    } else if (err.class == ERROR_CHANGED) {
+        run_outdated(run);
+    } else {
+        run_failed(run, &err);
     }
-    /* Not released at once: it would be claimed again before the rename under way has been reported. */
-    if (err.class == ERROR_CHANGED)
-        err.class = ERROR_TRANSIENT;
-    run_failed(run, &err);
 }
 
 static void cancel_unwanted(struct runner *r)
@@ -334,18 +419,50 @@ static void cancel_unwanted(struct runner *r)
     }
 }
 
+/* The backends that rest, and when the first of them goes on (monotonic; 0: none rests). */
+static int64_t resting(const struct runner *r, const char *held[BACKENDS_MOST + 1])
+{
+    int64_t now = loop_now_ms(), first = 0;
+    int n = 0;
+    for (int i = 0; i < r->config.backend_count; i++) {
+        if (r->held_until[i] <= now)
+            continue;
+        held[n++] = r->config.backends[i]->name;
+        if (!first || r->held_until[i] < first)
+            first = r->held_until[i];
+    }
+    held[n] = NULL;
+    return first;
+}
+
+/* A result that is there already: stored before a crash, or for a job that was taken back meanwhile. */
+static bool has_result(struct runner *r, const struct digest *key)
+{
+    off_t size;
+    struct timespec made;
+    return results_stat(r->config.results, key, "transcript.json", &size, &made) == 0;
+}
+
 void runner_look(struct runner *r)
 {
     cancel_unwanted(r);
     while (!r->stopping && r->active < r->config.workers) {
+        const char *held[BACKENDS_MOST + 1];
         struct job_start start;
-        int64_t now = wall_now_ms(), next = 0;
-        int rc = library_claim_job(r->config.library, now, &start, &next);
-        if (rc == 0 && next > now)
-            loop_timer_after(r->timer, next - now);
-        if (rc <= 0)
+        int64_t now = wall_now_ms(), next = 0, rested = resting(r, held);
+        int rc = library_claim_job(r->config.library, now, held, &start, &next);
+        if (rc <= 0) {
+            int64_t wait = next > now ? next - now : 0, rest = rested ? rested - loop_now_ms() : 0;
+            if (wait > 0 || rest > 0)
+                loop_timer_after(r->timer, wait > 0 && (rest <= 0 || wait < rest) ? wait : rest);
             return;
-        run_new(r, &start);
+        }
+        if (has_result(r, &start.key)) {
+            library_job_done(r->config.library, &start.key, -1);
+            job_start_clear(&start);
+        } else {
+            run_new(r, &start);
+        }
     }
 }
 
@@ -384,7 +501,8 @@ void runner_stop(struct runner *r)
     {
         if (!run->job)
             continue; /* it is being stored; the pool ends that */
-        run->backend->operations->cancel(run->job);
+        const struct backend_operations *operations = run->backend->operations;
+        (operations->suspend ? operations->suspend : operations->cancel)(run->job);
         library_job_released(r->config.library, &run->start.key);
         run_free(run);
     }

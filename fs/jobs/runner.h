@@ -4,6 +4,7 @@
 #pragma once
 
 #include "backend/base/error.h"
+#include "fs/inbox/file_id.h"
 
 struct backend;
 struct index;
@@ -24,6 +25,9 @@ struct runner_config {
     struct backend *const *backends;
     int backend_count;
     int workers; /* jobs at once */
+    /* A recording turned out not to be what was digested: have it read again. */
+    void (*reread)(void *context, struct file_id id);
+    void *context;
     void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 

@@ -84,8 +84,21 @@ void recording_free(struct library *lib, struct recording *r)
     free(r);
 }
 
+/* The content of a recording is changing while a worker reads it. If others still want the job, it is begun
+ * again with one of them. */
+static void spoil(struct library *lib, struct recording *r)
+{
+    struct job *job = r->job;
+    if (!job || !job->claimed || !file_id_equal(job->reading, r->id))
+        return;
+    job->spoiled = lib->some_unwanted = true;
+    if (lib->hooks.work)
+        lib->hooks.work(lib->hooks.context);
+}
+
 void recording_unread(struct library *lib, struct recording *r)
 {
+    spoil(lib, r);
     r->digested = false;
     recording_set_job(lib, r, NULL);
     recording_store(lib, r);
@@ -159,6 +172,7 @@ void job_free(struct library *lib, struct job *job)
     free(job->settings);
     free(job->backend);
     free(job->checkpoint);
+    free(job->partial);
     free(job);
 }
 

@@ -47,8 +47,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
                           .empty = l->recording && l->recording->empty,
                           .queued_ms = l->recording ? l->recording->arrived_ms : 0};
     if (!item->path || !item->base) {
-        free(item->path);
-        free(item->base);
+        item_clear(item);
         return -ENOMEM;
     }
     for (enum view_format i = 0; i < VIEW_FORMATS; i++) {
@@ -60,6 +59,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     }
     if (!job)
         return 0;
+    item->partial = job->partial ? strdup(job->partial) : NULL;
     item->stage = job->stage;
     item->done = job->done;
     item->total = job->total;
@@ -208,6 +208,7 @@ static int retry_link(struct library *lib, struct link *l, void *arg)
         return 0;
     }
     job_dequeue(lib, job);
+    job->urgent = true;
     job->attempts = 0;
     job->not_before_ms = 0;
     job->error = (struct error){0};

@@ -18,13 +18,24 @@ void job_start_clear(struct job_start *start)
     *start = (struct job_start){0};
 }
 
-int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out, int64_t *next_ms)
+static bool is_held(const struct job *job, const char *const *held)
+{
+    for (; *held && !job->urgent; held++)
+        if (strcmp(job->backend, *held) == 0)
+            return true;
+    return false;
+}
+
+int library_claim_job(struct library *lib, int64_t now_ms, const char *const *held, struct job_start *out,
+                      int64_t *next_ms)
 {
     LIBRARY_LOCK(lib);
     struct job *job;
     *next_ms = 0;
     DL_FOREACH(lib->queue, job)
     {
+        if (is_held(job, held))
+            continue;
         if (job->not_before_ms <= now_ms)
             break;
         if (!*next_ms || job->not_before_ms < *next_ms)
@@ -36,6 +47,7 @@ int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out
     *out = (struct job_start){.key = job->key,
                               .digest = job->digest,
                               .id = r->id,
+                              .stat = r->stat,
                               .path = r->links ? link_path(r->links) : NULL,
                               .settings = strdup(job->settings),
                               .backend = strdup(job->backend),
@@ -48,6 +60,8 @@ int library_claim_job(struct library *lib, int64_t now_ms, struct job_start *out
     job_dequeue(lib, job);
     job->state = JOB_RUNNING;
     job->claimed = true;
+    job->spoiled = job->urgent = false;
+    job->reading = r->id;
     job->attempts++;
     job->started_ms = job->status_ms = now_ms;
     job->stage = STAGE_PREPARING;
@@ -65,9 +79,17 @@ bool library_next_cancelled(struct library *lib, struct digest *key)
     struct job *job, *next;
     HASH_ITER(hh, lib->jobs, job, next)
     {
-        if (!job->unwanted)
+        if (!job->unwanted && !job->spoiled)
             continue;
         *key = job->key;
+        if (!job->unwanted) {
+            job->claimed = job->spoiled = false;
+            job->attempts--;
+            job_enqueue(lib, job);
+            job_store(lib, job);
+            job_reconcile(lib, job);
+            return true;
+        }
         index_drop_job(lib->index, &job->key);
         job_free(lib, job);
         return true;
@@ -102,6 +124,19 @@ void library_job_progress(struct library *lib, const struct digest *key, enum ba
         lib->hooks.changed(lib->hooks.context);
 }
 
+void library_job_partial(struct library *lib, const struct digest *key, const char *text)
+{
+    LIBRARY_LOCK(lib);
+    struct job *job = claimed(lib, key);
+    char *copy = job ? strdup(text) : NULL;
+    if (!copy)
+        return;
+    free(job->partial);
+    job->partial = copy;
+    job->status_ms = wall_ms();
+    job_reconcile(lib, job); /* the size of the status text has changed */
+}
+
 void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint)
 {
     LIBRARY_LOCK(lib);
@@ -119,6 +154,8 @@ void library_job_checkpoint(struct library *lib, const struct digest *key, const
 static bool unclaim(struct library *lib, struct job *job)
 {
     job->claimed = false;
+    free(job->partial);
+    job->partial = NULL;
     if (!job->unwanted)
         return true;
     if (job->state != JOB_DONE)
@@ -138,7 +175,8 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
     if (!job)
         return;
     job->finished_ms = job->status_ms = wall_ms();
-    job->duration_ms = duration_ms;
+    if (duration_ms >= 0)
+        job->duration_ms = duration_ms;
     job->error = (struct error){0};
     job->state = have ? JOB_DONE : JOB_QUEUED;
     if (have) {

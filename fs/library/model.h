@@ -34,7 +34,6 @@ struct shown {
     struct digest job; /* whose content is shown */
     off_t size;        /* of a result view */
     struct timespec mtime;
-    int64_t gone_ms; /* VIEW_GOING: not found by users from then on (monotonic) */
 };
 
 struct link {
@@ -55,6 +54,7 @@ struct link {
 
 struct folder {
     int64_t id;
+    int64_t linger_ms; /* monotonic: until then the views of recordings that have gone are found by name */
     struct file_id fid;
     char *path;
     struct link *names;
@@ -66,7 +66,8 @@ struct folder {
 struct recording {
     struct file_id id;
     struct recording_stat stat;
-    bool empty; /* looked at, and nothing is in it */
+    uint64_t changes; /* how often its content changed */
+    bool empty;       /* looked at, and nothing is in it */
     bool digested;
     struct digest digest;
     struct job *job; /* NULL until it has been digested */
@@ -79,10 +80,14 @@ struct recording {
 struct job {
     struct digest key, digest;
     char *settings, *backend, *checkpoint;
+    char *partial; /* text recognised so far, or NULL */
     enum job_state state;
-    bool claimed;    /* the runner has it */
-    bool unwanted;   /* claimed, and to be handed out by library_next_cancelled() */
-    bool unreadable; /* stands for a content that could not be read: not stored, not run */
+    bool claimed; /* the runner has it */
+    bool spoiled; /* claimed, and the recording that is read is changing, but others still want the job */
+    bool urgent;  /* somebody asked for it: not held back with the others of its backend */
+    struct file_id reading; /* claimed: the recording that is read */
+    bool unwanted;          /* claimed, and to be handed out by library_next_cancelled() */
+    bool unreadable;        /* stands for a content that could not be read: not stored, not run */
     int attempts;
     int64_t not_before_ms;
     struct error error;

@@ -121,39 +121,70 @@ int library_add_name(struct library *lib, const struct place *place, struct file
     return 0;
 }
 
+static struct link *link_at(struct library *lib, const struct place *place)
+{
+    struct folder *f = folder_by_id(lib, place->directory);
+    return f ? link_by_name(f, place->name) : NULL;
+}
+
+/* Two names have exchanged their files: whiteouts go with the files, stems stay with the names. */
+static void link_swap(struct library *lib, struct link *a, struct link *b)
+{
+    struct recording *of_a = a->recording, *of_b = b->recording;
+    struct link was = *a;
+    LL_DELETE(of_a->links, a);
+    LL_DELETE(of_b->links, b);
+    link_attach(a, of_b);
+    link_attach(b, of_a);
+    a->hidden = b->hidden;
+    a->hidden_digested = b->hidden_digested;
+    a->hidden_for = b->hidden_for;
+    b->hidden = was.hidden;
+    b->hidden_digested = was.hidden_digested;
+    b->hidden_for = was.hidden_for;
+    link_store(lib, a);
+    link_store(lib, b);
+    link_reconcile(lib, a);
+    link_reconcile(lib, b);
+}
+
 int library_rename(struct library *lib, const struct place *from, const struct place *to, struct file_id id,
                    bool (*taken)(void *context, const char *name), void *context)
 {
     bool whole;
     base_by_disk(&(struct naming){taken, context}, to->name, &whole);
     LIBRARY_LOCK(lib);
-    struct folder *f = folder_by_id(lib, from->directory);
-    struct link *old = f ? link_by_name(f, from->name) : NULL;
+    struct link *old = link_at(lib, from);
     bool known = old && old->recording && file_id_equal(old->recording->id, id);
-    struct link hidden = known ? *old : (struct link){0};
-    if (known && f == folder_by_id(lib, to->directory)) {
-        /* Within one directory the new name may have the old stem (talk.wav to talk.flac): let go of it
-         * first, but keep the recording alive by its other end. */
-        struct recording *r = old->recording;
-        struct link keep = {.next = r->links};
-        r->links = &keep;
-        link_detach(lib, old);
-        struct link *l = name_recording(lib, to, id, whole);
-        LL_DELETE(r->links, &keep);
-        link_tidy(lib, old);
-        if (!l)
-            return -ENOMEM;
-    } else {
-        if (!name_recording(lib, to, id, whole))
-            return -ENOMEM;
-        if (known) {
-            link_detach(lib, old);
-            link_tidy(lib, old);
-        }
+    struct link *there = link_at(lib, to);
+    /* What a rename replaces has been reported as removed before: a recording that is still there changes
+     * places with ours. */
+    if (known && there && there->recording && there->recording != old->recording) {
+        link_swap(lib, old, there);
+        return 0;
     }
-    f = folder_by_id(lib, to->directory);
-    struct link *l = link_by_name(f, to->name);
+    struct link hidden = known ? *old : (struct link){0};
+    struct recording *r = known ? old->recording : NULL;
+    struct link keep = {.next = NULL};
     if (known) {
+        /* Within one directory the new name may want the old stem (talk.wav to talk.flac): let go of it
+         * first, but keep the recording alive by another end. */
+        LL_PREPEND(r->links, &keep);
+        link_detach(lib, old);
+    }
+    struct link *l = name_recording(lib, to, id, whole);
+    if (known)
+        LL_DELETE(r->links, &keep);
+    if (!l) {
+        if (known && !r->links)
+            recording_free(lib, r);
+        return -ENOMEM;
+    }
+    if (known) {
+        /* Looked up again: naming may have forgotten the folder it was in. */
+        old = link_at(lib, from);
+        if (old && old != l)
+            link_tidy(lib, old);
         l->hidden = hidden.hidden;
         l->hidden_digested = hidden.hidden_digested;
         l->hidden_for = hidden.hidden_for;
@@ -217,18 +248,20 @@ void library_invalidate_content(struct library *lib, struct file_id id)
 {
     LIBRARY_LOCK(lib);
     struct recording *r = recording_find(lib, id);
-    if (r)
+    if (r) {
         r->empty = false;
+        r->changes++;
+    }
     if (!r || (!r->digested && !r->job))
         return;
     recording_unread(lib, r);
 }
 
-bool library_has_name(struct library *lib, struct file_id directory, const char *name, struct file_id id)
+bool library_has_name(struct library *lib, const struct place *place, struct file_id id)
 {
     LIBRARY_LOCK(lib);
-    struct folder *f = folder_by_id(lib, directory);
-    const struct link *l = f ? link_by_name(f, name) : NULL;
+    struct folder *f = folder_by_id(lib, place->directory);
+    const struct link *l = f && strcmp(f->path, place->path) == 0 ? link_by_name(f, place->name) : NULL;
     return l && l->recording && file_id_equal(l->recording->id, id);
 }
 
@@ -246,6 +279,14 @@ bool library_is_current(struct library *lib, struct file_id id, const struct rec
            r->stat.ctime_ns == st->ctime_ns && r->stat.birth_ns == st->birth_ns;
 }
 
+bool library_is_same_content(struct library *lib, struct file_id id, const struct recording_stat *st)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    return !r || !r->digested ||
+           (r->stat.size == st->size && r->stat.mtime_ns == st->mtime_ns && r->stat.birth_ns == st->birth_ns);
+}
+
 /* Dropping a file again is a wish to try again. */
 static void revive_failed(struct library *lib, struct job *job)
 {
@@ -256,9 +297,9 @@ static void revive_failed(struct library *lib, struct job *job)
     index_history(lib->index, &job->key, "retried", "the same content was dropped again");
 }
 
-int library_set_content(struct library *lib, struct file_id id, const struct recording_stat *st,
-                        const struct digest *content, const struct digest *key, const char *backend,
-                        const char *settings)
+int library_set_content(struct library *lib, struct file_id id, uint64_t changes,
+                        const struct recording_stat *st, const struct digest *content,
+                        const struct digest *key, const char *backend, const char *settings)
 {
     off_t sizes[VIEW_RESULT_FORMATS];
     struct timespec made;
@@ -266,8 +307,8 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
 
     LIBRARY_LOCK(lib);
     struct recording *r = recording_find(lib, id);
-    if (!r)
-        return 0; /* deleted meanwhile */
+    if (!r || r->changes != changes)
+        return 0; /* deleted or changed meanwhile */
     r->empty = false;
     if (r->digested && r->job && memcmp(&r->digest, content, sizeof *content) == 0) {
         r->stat = *st;
@@ -275,6 +316,7 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
         return 0;
     }
     struct job *job = job_find(lib, key);
+    bool revived = false;
     if (!job) {
         job = job_new(lib, key, content, backend, settings);
         if (!job)
@@ -289,6 +331,7 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
             job_store(lib, job);
         }
     } else if (job->state == JOB_FAILED) {
+        revived = true;
         revive_failed(lib, job);
         job_store(lib, job);
     }
@@ -297,7 +340,10 @@ int library_set_content(struct library *lib, struct file_id id, const struct rec
     r->digest = *content;
     recording_set_job(lib, r, job);
     recording_store(lib, r);
-    job_reconcile(lib, job);
+    if (revived)
+        job_reconcile(lib, job);
+    else
+        recording_reconcile(lib, r);
     return 0;
 }
 
@@ -331,10 +377,26 @@ void library_set_unreadable(struct library *lib, struct file_id id, const struct
     recording_reconcile(lib, r);
 }
 
-char *library_path_of(struct library *lib, struct file_id id)
+bool library_reread_unreadable(struct library *lib)
+{
+    LIBRARY_LOCK(lib);
+    bool any = false;
+    for (struct job *job = lib->jobs; job; job = job->hh.next) {
+        if (!job->unreadable)
+            continue;
+        any = true;
+        for (struct recording *r = job->recordings; r && lib->hooks.reread; r = r->job_next)
+            lib->hooks.reread(lib->hooks.context, r->id);
+    }
+    return any;
+}
+
+char *library_path_of(struct library *lib, struct file_id id, uint64_t *changes)
 {
     LIBRARY_LOCK(lib);
     const struct recording *r = recording_find(lib, id);
+    if (changes)
+        *changes = r ? r->changes : 0;
     return r && r->links ? link_path(r->links) : NULL;
 }
 

@@ -87,6 +87,19 @@ static void snapshot(struct shown *v, const struct job *job, enum view_format fo
     }
 }
 
+/* Something was removed in the folder: the views of what has gone are found a while longer. */
+static void linger(struct link *l)
+{
+    l->folder->linger_ms = mono_ms() + GONE_GRACE_MS;
+}
+
+/* When a view that is going is gone for its users (monotonic); 0: it is already, since its recording is there
+ * and says so. */
+static int64_t gone_at(const struct link *l)
+{
+    return l->recording ? 0 : l->folder->linger_ms;
+}
+
 static void view_reconcile(struct library *lib, struct link *l, enum view_format format)
 {
     struct shown *v = &l->views[format];
@@ -95,13 +108,15 @@ static void view_reconcile(struct library *lib, struct link *l, enum view_format
     if (!wanted(l, format)) {
         if (v->state == VIEW_PENDING)
             v->state = VIEW_ABSENT;
-        if (v->state != VIEW_VISIBLE)
-            return;
-        v->state = VIEW_GOING;
-        /* Status texts vanish when the job moves on; the grace is for views that are deleted with their
-         * recording. */
-        v->gone_ms = mono_ms() + (l->recording ? 0 : GONE_GRACE_MS);
-        enqueue(lib, l, format, l->recording ? 0 : v->gone_ms);
+        if (v->state == VIEW_VISIBLE) {
+            v->state = VIEW_GOING;
+            if (!l->recording)
+                linger(l);
+            enqueue(lib, l, format, gone_at(l));
+        }
+        /* Not for its users any more, also before the announcer comes to it. */
+        if (v->state == VIEW_GOING && l->recording)
+            invalidate(lib, l, format);
         return;
     }
     bool same = memcmp(&v->job, &job->key, sizeof job->key) == 0;
@@ -118,6 +133,7 @@ static void view_reconcile(struct library *lib, struct link *l, enum view_format
         break;
     case VIEW_PENDING:
         snapshot(v, job, format);
+        enqueue(lib, l, format, 0);
         break;
     case VIEW_GOING:
         v->state = VIEW_VISIBLE;
@@ -176,8 +192,8 @@ static bool take(struct library *lib, struct announcement_entry *e, struct annou
         out->kind = ANNOUNCE_CREATE;
         break;
     case VIEW_GOING:
-        if (v->gone_ms > mono_ms()) {
-            enqueue(lib, l, format, v->gone_ms);
+        if (gone_at(l) > mono_ms()) {
+            enqueue(lib, l, format, gone_at(l));
             return false;
         }
         if (!lib->announcing) {
@@ -201,6 +217,8 @@ static bool take(struct library *lib, struct announcement_entry *e, struct annou
         const char *slash = *l->folder->path ? "/" : "";
         if (asprintf(&out->path, "%s%s%s", l->folder->path, slash, name) < 0)
             useful = false;
+        out->directory = l->folder->fid;
+        memcpy(out->name, name, sizeof out->name);
     }
     link_tidy(lib, l);
     changed(lib);
@@ -235,11 +253,10 @@ bool library_next_announcement(struct library *lib, struct announcement *out)
 void library_announced(struct library *lib, const struct announcement *a, int result)
 {
     LIBRARY_LOCK(lib);
-    const char *slash = strrchr(a->path, '/');
-    cleanup_free char *directory = slash ? strndup(a->path, (size_t)(slash - a->path)) : strdup("");
-    struct folder *f = directory ? folder_by_path(lib, directory) : NULL;
+    /* By identity: its path may have changed meanwhile. */
+    struct folder *f = folder_by_id(lib, a->directory);
     enum view_format format;
-    struct link *l = f ? link_of_view(f, slash ? slash + 1 : a->path, &format) : NULL;
+    struct link *l = f ? link_of_view(f, a->name, &format) : NULL;
     if (!l)
         return;
     struct shown *v = &l->views[format];
@@ -290,8 +307,7 @@ static int status_text(struct library *lib, const struct link *l, enum view_form
         else
             status_transcribing(&item, wall_ms(), out);
         rc = buffer_error(out);
-        free(item.path);
-        free(item.base);
+        item_clear(&item);
     }
     return rc;
 }
@@ -304,6 +320,9 @@ static void describe(struct library *lib, const struct link *l, enum view_format
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
     memcpy(&out->version, v->job.bytes, sizeof out->version);
     out->version += format;
+    if (!is_status(format)) /* a result that was lost and made again may be another text */
+        out->version ^= file_id_hash((struct file_id){
+            (uint64_t)v->size, (uint64_t)v->mtime.tv_sec ^ (uint64_t)v->mtime.tv_nsec << 32});
     if (is_status(format)) {
         cleanup_buffer struct buffer text = {0};
         if (status_text(lib, l, format, &text) == 0)
@@ -326,7 +345,7 @@ int library_find_view(struct library *lib, struct file_id directory, const char 
     const struct shown *v = &l->views[format];
     if (v->state == VIEW_PENDING)
         return -ENOENT;
-    if (v->state == VIEW_GOING && !for_announcer && v->gone_ms <= mono_ms())
+    if (v->state == VIEW_GOING && !for_announcer && gone_at(l) <= mono_ms())
         return -ENOENT;
     describe(lib, l, format, out);
     return 0;
@@ -381,6 +400,14 @@ static int open_status(struct library *lib, const struct view *view, struct view
     return out->text ? 0 : -ENOMEM;
 }
 
+/* True if that is the size the view has now: whoever asks with another one asks for an earlier version. */
+static bool is_right_size(struct library *lib, const struct view *view, off_t size)
+{
+    LIBRARY_LOCK(lib);
+    const struct job *job = job_find(lib, &view->job);
+    return job && job->state == JOB_DONE && job->sizes[view->format] == size;
+}
+
 /* A result that should be there and is not: the job is queued again, and its views go until it is done. */
 static void result_lost(struct library *lib, const struct digest *key)
 {
@@ -400,15 +427,18 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
     *out = (struct view_content){.fd = -1};
     if (is_status(view->format))
         return open_status(lib, view, out);
-    struct stat st;
+    struct stat st = {0};
     int fd = results_file(lib->results, &view->job, view_result_file(view->format));
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size == view->size) {
         out->fd = fd;
         out->size = (size_t)view->size;
         return 0;
     }
+    bool stale = fd >= 0 && is_right_size(lib, view, st.st_size);
     if (fd >= 0)
         close(fd);
+    if (stale)
+        return -ESTALE;
     if (fd >= 0 || fd == -ENOENT) {
         result_lost(lib, &view->job);
         return -EIO;
@@ -427,6 +457,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
     l->views[format].state = VIEW_ABSENT;
     changed(lib);
     if (!l->recording) {
+        linger(l); /* the next ones may follow */
         link_tidy(lib, l);
         return 0;
     }
@@ -437,6 +468,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
                 lib->hooks.reread(lib->hooks.context, l->recording->id);
             return 0;
         }
+        job->urgent = true;
         job->attempts = 0;
         job->not_before_ms = 0;
         job->error = (struct error){0};

@@ -82,6 +82,12 @@ void view_attributes(struct mount *m, struct node *n, struct stat *st)
             last = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
             node_view_owner(&m->nodes, n, last.uid, last.gid, last.mode);
         }
+        /* A status text grows and changes under readers that follow it. */
+        if (is_status(v.format) && !library_find_view(m->config.library, dir->file, name, false, &now) &&
+            memcmp(&now.job, &v.job, sizeof v.job) == 0) {
+            v.size = now.size;
+            v.mtime = now.mtime;
+        }
         node_put(&m->nodes, dir);
     }
     fill(n, &v, last.uid, last.gid, last.mode, st);
@@ -267,11 +273,29 @@ static int open_truncated(struct mount *m, struct node *n, struct handle *h, pid
     return fd < 0 ? fd : 0;
 }
 
+/* The kernel may have kept the name of a view that went meanwhile, or that shows another content by now. */
+static bool is_current(struct mount *m, struct node *n, const struct view *v)
+{
+    struct view now;
+    struct node *dir;
+    char name[NAME_SIZE];
+    if (!node_place(&m->nodes, n, &dir, name))
+        return true;
+    bool gone = library_find_view(m->config.library, dir->file, name, false, &now) ||
+                memcmp(&now.job, &v->job, sizeof now.job);
+    node_put(&m->nodes, dir);
+    return !gone;
+}
+
 void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
 {
     struct view v;
     struct owner o;
     node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
+    if (!is_current(m, n, &v)) {
+        reply_rc(req, m, -ESTALE); /* the kernel looks the name up again */
+        return;
+    }
     bool change = wants_write(fi->flags) || (fi->flags & O_TRUNC);
     if (change && is_status(v.format)) {
         reply_rc(req, m, -EACCES);
@@ -305,6 +329,24 @@ void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
         handle_free(m, h);
 }
 
+/* Somebody reads on at the end of a status text (tail -f): it may have grown. Under copy_up. */
+static void renew_text(struct mount *m, struct handle *h)
+{
+    struct view v;
+    struct owner o;
+    struct view_content newer;
+    node_view_read(&m->nodes, h->base.node, &v, &o.uid, &o.gid, &o.mode);
+    if (library_open_view(m->config.library, &v, &newer))
+        return;
+    if (newer.text && newer.size > h->content.size) {
+        char *old = h->content.text;
+        h->content = newer;
+        free(old);
+    } else {
+        free(newer.text);
+    }
+}
+
 ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, off_t off)
 {
     if (node_handle_is_behind(&m->nodes, &h->base)) {
@@ -315,10 +357,15 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
         ssize_t n = pread(h->content.fd, data, size, off);
         return n < 0 ? -errno : n;
     }
-    if (off < 0 || (size_t)off >= h->content.size)
+    if (off < 0)
         return 0;
-    size_t left = h->content.size - (size_t)off, n = left < size ? left : size;
-    memcpy(data, h->content.text + off, n);
+    pthread_mutex_lock(&m->copy_up);
+    if ((size_t)off >= h->content.size)
+        renew_text(m, h);
+    size_t left = (size_t)off < h->content.size ? h->content.size - (size_t)off : 0, n = left < size ? left : size;
+    if (n)
+        memcpy(data, h->content.text + off, n);
+    pthread_mutex_unlock(&m->copy_up);
     return (ssize_t)n;
 }
 

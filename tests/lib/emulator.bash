@@ -148,3 +148,99 @@ refused() {
     [ -n "$(of_body .request_id)" ]
     assert_contains "$HEADERS" "^x-request-id: $(of_body .request_id)$"
 }
+
+# ---- A mount that is transcribed by the emulator ---------------------------------------------------------------------
+#
+#   cloud_setup, cloud_teardown  setup and teardown: also checks that the client did nothing a careful one would not do
+#                                (ALLOWED_VIOLATIONS: a regex of what a test provokes), and that no secret came out
+#   cloud_mount [KEY=VALUE…]     mounts; KEY is a setting with its section, as in dashscope.model=fun-asr
+#   cloud_remount [KEY=VALUE…]   the same again, with other settings
+#   drop NAME [FILE]             copies a recording into the inbox (default: the shortest of the real speech)
+#   requests ENDPOINT [JQ]       what the service received at ENDPOINT: for each request, JQ of its JSON body
+
+cloud_setup() {
+    common_setup
+    EMULATOR_PORT='' EMULATOR_PID='' EMULATOR_STATE='' ALLOWED_VIOLATIONS='^$'
+    [ -x "$EMULATOR" ] || skip "$EMULATOR is not built"
+    echo "$EMULATOR_KEY" >"$T/key"
+    printf '%s\n' LTAItest oss-test-secret >"$T/oss-key"
+    emulator_start "$@"
+}
+
+cloud_teardown() {
+    local trouble=0
+    [ -n "${T:-}" ] || return 0
+    if [ -n "$DAEMON" ] && running "$DAEMON"; then stop_mount || trouble=1; fi
+    if [ -n "${EMULATOR_PID:-}" ]; then no_violations || trouble=1; fi
+    no_secrets || trouble=1
+    emulator_stop || trouble=1
+    common_teardown || trouble=1
+    return $trouble
+}
+
+no_violations() {
+    local found
+    found=$(control GET violations | jq -c '.[]' | grep -Ev -- "$ALLOWED_VIOLATIONS") || return 0
+    printf 'the client did what the service forbids:\n%s\n' "$found"
+    return 1
+}
+
+# Neither keys nor signatures of addresses stay anywhere but in the key files.
+no_secrets() {
+    ! grep -rlaE 'sk-test|oss-test-secret|[Ss]ignature=[^x]' "$LOG" "$STORE" | sed 's/^/a secret is in /' | grep .
+}
+
+cloud_mount() {
+    local setting
+    cat >"$T/cloud.conf" <<END
+[jobs]
+backend = dashscope
+workers = 8
+[dashscope]
+host = http://127.0.0.1:$EMULATOR_PORT
+key_file = $T/key
+poll_ms = 100
+result_hosts = localhost
+END
+    for setting in "$@"; do
+        printf '[%s]\n%s = %s\n' "${setting%%.*}" "$(sed 's/^[^.]*\.//;s/=.*//' <<<"$setting")" "${setting#*=}"
+    done >>"$T/cloud.conf"
+    start_mount "config=$T/cloud.conf"
+}
+
+cloud_remount() {
+    stop_mount
+    cloud_mount "$@"
+}
+
+drop() {
+    mkdir -p "$(dirname "$INBOX/$1")"
+    cp "${2:-$(speech 0880)}" "$INBOX/$1"
+}
+
+requests() {
+    control GET "requests?endpoint=$1" | jq -c ".[] | .body | ${2:-.}"
+}
+
+# failed NAME-WITHOUT-SUFFIX REGEX: waits until it has failed, with words that match.
+failed() {
+    wait_for test -e "$INBOX/$1.FAILED.txt"
+    assert_contains "$(cat "$INBOX/$1.FAILED.txt")" "$2"
+}
+
+# item NAME JQ: of what scribectl says about one recording.
+item() {
+    "$SCRIBECTL" status --json "$INBOX/$1" | jq -r ".items[0] | $2"
+}
+
+item_is() { # NAME JQ VALUE
+    [ "$(item "$1" "$2")" = "$3" ]
+}
+
+counter_is() { # JQ VALUE
+    [ "$(counter "$1")" = "$2" ]
+}
+
+counter_reaches() { # JQ NUMBER
+    [ "$(counter "$1")" -ge "$2" ]
+}

@@ -110,7 +110,10 @@ static void content(struct fixture *f, uint64_t ino, int what)
 {
     struct digest d = digest_of(what), key = digest_of(what + 100);
     struct recording_stat st = {.size = 10, .mtime_ns = what, .ctime_ns = what, .birth_ns = 1};
-    assert_int_equal(library_set_content(f->lib, (struct file_id){7, ino}, &st, &d, &key, "local", "{}"), 0);
+    struct file_id id = {7, ino};
+    uint64_t changes;
+    free(library_path_of(f->lib, id, &changes));
+    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{}"), 0);
 }
 
 static void put_result(struct fixture *f, int what)
@@ -123,12 +126,14 @@ static void put_result(struct fixture *f, int what)
     assert_int_equal(result_commit(w), 0);
 }
 
+static const char *const none_held[] = {NULL};
+
 /* Claims the next job and returns its number, or -1. */
 static int claim(struct fixture *f)
 {
     struct job_start start;
     int64_t next;
-    if (library_claim_job(f->lib, 1000, &start, &next) != 1)
+    if (library_claim_job(f->lib, 1000, none_held, &start, &next) != 1)
         return -1;
     int what = start.digest.bytes[0];
     job_start_clear(&start);
@@ -332,7 +337,7 @@ static void a_new_extension_keeps_the_stem(void **state)
     close_library(f);
     open_library(f);
     assert_true(visible(f, inbox, "talk.txt"));
-    char *path = library_path_of(f->lib, (struct file_id){7, 10});
+    char *path = library_path_of(f->lib, (struct file_id){7, 10}, NULL);
     assert_string_equal(path, "talk.WAV");
     free(path);
 }
@@ -419,9 +424,9 @@ static void a_postponed_job_waits_for_its_time(void **state)
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
     library_job_failed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "io.space"}, 5000);
-    assert_int_equal(library_claim_job(f->lib, 4999, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->lib, 4999, none_held, &start, &next), 0);
     assert_int_equal(next, 5000);
-    assert_int_equal(library_claim_job(f->lib, 5000, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->lib, 5000, none_held, &start, &next), 1);
     assert_int_equal(start.attempts, 2);
     job_start_clear(&start);
 }
@@ -470,10 +475,10 @@ static void moving_a_directory_moves_what_is_below(void **state)
     library_add_name(f->lib, &p, (struct file_id){7, 10}, NULL, NULL);
     library_add_name(f->lib, &q, (struct file_id){7, 11}, NULL, NULL);
     library_move_directory(f->lib, "a", "c");
-    char *path = library_path_of(f->lib, (struct file_id){7, 10});
+    char *path = library_path_of(f->lib, (struct file_id){7, 10}, NULL);
     assert_string_equal(path, "c/b/talk.mp3");
     free(path);
-    path = library_path_of(f->lib, (struct file_id){7, 11});
+    path = library_path_of(f->lib, (struct file_id){7, 11}, NULL);
     assert_string_equal(path, "ab/talk.mp3");
     free(path);
     library_remove_directory(f->lib, "c");
@@ -522,6 +527,104 @@ static void a_changed_device_number_changes_nothing(void **state)
     assert_true(visible(f, (struct file_id){99, 2}, "talk.txt"));
 }
 
+static void a_digest_of_what_changed_meanwhile_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct digest d = digest_of(1), key = digest_of(101);
+    struct recording_stat st = {.size = 10};
+    uint64_t changes;
+    add(f, "talk.mp3", 10);
+    free(library_path_of(f->lib, (struct file_id){7, 10}, &changes));
+    library_invalidate_content(f->lib, (struct file_id){7, 10});
+    assert_int_equal(
+        library_set_content(f->lib, (struct file_id){7, 10}, changes, &st, &d, &key, "local", "{}"), 0);
+    assert_int_equal(claim(f), -1);
+}
+
+static void a_job_whose_recording_changes_is_begun_again_with_another(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key, expected = digest_of(101);
+    struct job_start start;
+    int64_t next;
+    add(f, "a.mp3", 10);
+    add(f, "b.mp3", 11);
+    content(f, 10, 1);
+    content(f, 11, 1);
+    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    struct file_id reading = start.id;
+    job_start_clear(&start);
+    library_invalidate_content(f->lib, reading);
+    assert_true(library_next_cancelled(f->lib, &key));
+    assert_memory_equal(&key, &expected, sizeof key);
+    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_true(start.id.ino != reading.ino);
+    assert_int_equal(start.attempts, 1);
+    job_start_clear(&start);
+}
+
+static void exchanged_recordings_keep_their_jobs_and_whiteouts(void **state)
+{
+    struct fixture *f = *state;
+    transcribed(f, "a.mp3", 10, 1);
+    transcribed(f, "b.mp3", 11, 2);
+    assert_int_equal(library_hide_view(f->lib, inbox, "a.srt"), 0);
+    struct place a = at("a.mp3"), b = at("b.mp3");
+    assert_int_equal(library_rename(f->lib, &a, &b, (struct file_id){7, 10}, NULL, NULL), 0);
+    assert_int_equal(library_rename(f->lib, &b, &a, (struct file_id){7, 11}, NULL, NULL), 0);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "a.srt"));
+    assert_false(visible(f, inbox, "b.srt"));
+    char *path = library_path_of(f->lib, (struct file_id){7, 10}, NULL);
+    assert_string_equal(path, "b.mp3");
+    free(path);
+    assert_int_equal(claim(f), -1);
+}
+
+static void a_directory_renamed_during_an_announcement_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct announcement a;
+    struct place p = {sub, "d1", "talk.mp3"};
+    library_add_name(f->lib, &p, (struct file_id){7, 10}, NULL, NULL);
+    content(f, 10, 1);
+    assert_true(library_next_announcement(f->lib, &a));
+    library_move_directory(f->lib, "d1", "d2");
+    library_announced(f->lib, &a, -ENOENT);
+    free(a.path);
+    assert_true(visible(f, sub, "talk.transcribing.txt"));
+}
+
+static void a_directory_found_at_another_path_takes_its_recordings_along(void **state)
+{
+    struct fixture *f = *state;
+    struct place was = {sub, "f", "talk.mp3"}, is = {sub, "g", "talk.mp3"};
+    library_add_name(f->lib, &was, (struct file_id){7, 10}, NULL, NULL);
+    assert_true(library_has_name(f->lib, &was, (struct file_id){7, 10}));
+    assert_false(library_has_name(f->lib, &is, (struct file_id){7, 10}));
+    library_add_name(f->lib, &is, (struct file_id){7, 10}, NULL, NULL);
+    assert_true(library_has_name(f->lib, &is, (struct file_id){7, 10}));
+    assert_false(library_has_name(f->lib, &was, (struct file_id){7, 10}));
+}
+
+static void a_held_backend_rests_but_for_what_somebody_asks_for(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const held[] = {"local", NULL};
+    struct digest key = digest_of(101);
+    struct job_start start;
+    int64_t next;
+    int count;
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(library_claim_job(f->lib, 1000, held, &start, &next), 0);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &(struct error){.class = ERROR_PERMANENT, .code = "x"}, -1);
+    assert_int_equal(library_retry(f->lib, "talk.mp3", &count), 0);
+    assert_int_equal(library_claim_job(f->lib, 1000, held, &start, &next), 1);
+    job_start_clear(&start);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -546,6 +649,12 @@ int main(void)
         CASE(a_hard_link_has_views_of_its_own),
         CASE(what_cannot_be_read_is_said_and_read_again_on_request),
         CASE(a_changed_device_number_changes_nothing),
+        CASE(a_digest_of_what_changed_meanwhile_is_not_taken),
+        CASE(a_job_whose_recording_changes_is_begun_again_with_another),
+        CASE(exchanged_recordings_keep_their_jobs_and_whiteouts),
+        CASE(a_directory_renamed_during_an_announcement_loses_nothing),
+        CASE(a_directory_found_at_another_path_takes_its_recordings_along),
+        CASE(a_held_backend_rests_but_for_what_somebody_asks_for),
     };
     return cmocka_run_group_tests_name("library", tests, NULL, NULL);
 }

@@ -1,0 +1,130 @@
+/* Inside the cloud backend: one job, and the steps it goes through.
+ *
+ *   begin ── probe ── route ── convert ── publish ── vocabulary ─┬─ task:   intent ── submit ── watch ──
+ * fetch ─┬─ remove ── end └─ direct: send ────────────────────────────────┘
+ *
+ * A checkpoint is written before anything that must not be done twice or be forgotten:
+ *
+ *   {"publish": state of the publisher}                          while the recording is on its way
+ *   {"object", "expires_ms", "model", "duration_ms"}             it is there; "intent": true just before it
+ * is submitted {… "task", "submitted_ms", "vocabulary"}                     it was submitted "downloads": how
+ * often the service could not fetch it */
+#pragma once
+
+#include "backend/base/buffer.h"
+#include "backend/dashscope/answer.h"
+#include "backend/dashscope/poller.h"
+#include "backend/dashscope/service.h"
+#include "backend/dashscope/sse.h"
+#include "backend/dashscope/wishes.h"
+#include "backend/prepare.h"
+#include "backend/route.h"
+
+struct acknowledgement;
+struct budget;
+struct budget_turn;
+struct callback;
+struct vocabularies;
+struct vocabulary_wait;
+
+struct dashscope {
+    struct backend backend; /* first */
+    struct loop *loop;
+    struct service service;
+    struct dashscope_wishes wishes; /* every text is its own */
+    enum region region;
+    enum publish_kind publish_kind;
+    struct publisher *publisher; /* NULL: no place to publish */
+    struct preparer *preparer;   /* or NULL */
+    struct budget *queries;
+    struct poller *poller;
+    struct vocabularies *vocabularies;
+    struct callback *callback; /* or NULL */
+    struct {
+        const struct model *model;
+        struct budget *budget;
+    } submissions[32]; /* one for each model that was used */
+    struct backend_job *jobs;
+    struct acknowledgement *acknowledgements;
+};
+
+struct backend_job {
+    struct dashscope *dashscope;
+    struct backend_events events;
+    void *context;
+    int fd;                            /* the recording */
+    int converted;                     /* what is sent instead, or -1 */
+    char *name, *work_dir, *extension; /* extension: of the converted file */
+    struct wishes wishes;
+    struct route route;
+    struct media_facts facts;
+
+    /* What is under way; at most one of them. */
+    struct loop_timer *timer;
+    void (*next)(struct backend_job *job);
+    struct preparation *preparation;
+    struct publication *publication;
+    struct vocabulary_wait *vocabulary;
+    struct budget_turn *turn;
+    struct http_request *request;
+    struct polled *polled;
+    struct removal *removal;
+
+    /* What the checkpoint holds. */
+    char *publish_state, *object, *task_id;
+    int64_t expires_ms, submitted_ms;
+    int downloads;
+
+    char *vocabulary_id;
+    int attempts;                  /* of the request that is under way */
+    char *result_url, *request_id; /* what the ended task said */
+    int64_t billed_ms;             /* of a task; negative: not said */
+
+    /* A direct answer. */
+    struct sse sse;
+    struct answer *answer;
+    bool is_stream, is_silent;
+    struct error stream_error;
+    char *partial; /* what was reported last */
+
+    /* The end. */
+    struct transcript *transcript;
+    struct buffer raw;
+    struct error error;
+    struct backend_job *prev, *following;
+};
+
+/* ---- steps; each may end the job, which is then gone ---- */
+
+void cloud_job_prepare(struct backend_job *job);
+void cloud_job_call(struct backend_job *job); /* the recording is where it has to be */
+void cloud_job_submit(struct backend_job *job);
+void cloud_job_watch(struct backend_job *job);
+void cloud_job_direct(struct backend_job *job);
+
+/* ---- for the steps ---- */
+
+/* next(job) after a while; the job does nothing meanwhile. */
+void cloud_job_later(struct backend_job *job, int64_t ms, void (*next)(struct backend_job *job));
+/* Writes the checkpoint; next(job) once it is durable. NULL: the job goes on without waiting. */
+void cloud_job_checkpoint(struct backend_job *job, bool intent, void (*next)(struct backend_job *job));
+/* The request budget of the job's model. NULL when out of memory. */
+struct budget *cloud_job_budget(struct backend_job *job);
+/* The body of the request with the audio at that address. */
+int cloud_job_body(const struct backend_job *job, const char *audio, struct buffer *out);
+const char *cloud_job_file_name(const struct backend_job *job); /* with the ending of what is sent */
+int cloud_job_file(const struct backend_job *job);
+
+/* The ends. The published recording is removed first. `transcript` and the bytes in job->raw are taken over.
+ */
+void cloud_job_finish(struct backend_job *job, struct transcript *transcript);
+void cloud_job_fail(struct backend_job *job, const struct error *error);
+/* Nobody spoke. */
+void cloud_job_finish_silent(struct backend_job *job);
+
+struct backend_job *cloud_job_start(struct dashscope *dashscope, const struct backend_request *request,
+                                    const struct backend_events *events, void *context, struct error *err);
+/* No event comes afterwards. `undo`: the job is not gone on with, what it left at the service is taken back.
+ */
+void cloud_job_stop(struct backend_job *job, bool undo);
+void acknowledgements_free(struct dashscope *dashscope);

@@ -1,0 +1,51 @@
+/* The seam to the media tools: what a cloud backend has to know of a recording before it is sent, and what
+ * may have to be done to it.
+ *
+ * A preparer works on the jobs loop; it starts a sandboxed program for the work. Without one, recordings are
+ * sent unseen. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/base/error.h"
+
+struct preparer;
+struct preparation; /* one at work; made by probe() or convert(), gone after done() or cancel() */
+
+struct media_facts {
+    int64_t duration_ms; /* negative: not known */
+    int channels;        /* 0: not known */
+    int sample_rate;     /* Hz; 0: not known */
+    bool video;          /* there is a picture: the sound alone would do */
+};
+
+/* What a converted recording is to be. */
+struct media_target {
+    bool mix_down;     /* one channel */
+    int sample_rate;   /* Hz */
+    int64_t max_bytes; /* the file has to stay below this */
+};
+
+struct prepare_events {
+    /* The facts of the recording or of what it was converted to. `fd`: the converted file, owned by the
+     * callee from here on, open for reading at 0; -1 after probe(). `extension`: of its format, ".flac"; NULL
+     * after probe(). */
+    void (*done)(void *context, const struct media_facts *facts, int fd, const char *extension);
+    void (*failed)(void *context, const struct error *error);
+    void (*progress)(void *context, int64_t done_ms, int64_t total_ms);
+};
+
+struct preparer_operations {
+    /* The descriptor stays the caller's, open until the end. NULL and *err when it cannot even begin. */
+    struct preparation *(*probe)(struct preparer *preparer, int fd, const struct prepare_events *events,
+                                 void *context, struct error *err);
+    struct preparation *(*convert)(struct preparer *preparer, int fd, const char *work_dir,
+                                   const struct media_target *target, const struct prepare_events *events,
+                                   void *context, struct error *err);
+    void (*cancel)(struct preparation *preparation); /* no event comes afterwards */
+};
+
+struct preparer {
+    const struct preparer_operations *operations;
+};
