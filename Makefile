@@ -89,7 +89,7 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny \
-              bsdextrautils util-linux
+              bsdextrautils util-linux curl openssl
 # npm only where the recogniser in it can be used and no npm is on the PATH already.
 NPM_DEPS   := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v npm 2>/dev/null),,npm))
 
@@ -136,13 +136,13 @@ demo: deps
 
 ASAN := BUILD=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 TSAN := BUILD=build/tsan SANITIZE=thread CFLAGS='-O1 -g'
-programs = @$(MAKE) --no-print-directory $(PARALLEL) $(1) all unit-programs
+programs = @$(MAKE) --no-print-directory $(PARALLEL) $(1) all unit-programs emulator
 
 test: test-deps
 	$(call programs)
 	$(call programs,$(ASAN))
 	$(call programs,$(TSAN))
-	tests/run unit mount crash mount:core+user unit@build/asan mount:core@build/asan mount:core@build/tsan
+	tests/run unit mount crash cloud interop mount:core+user unit@build/asan mount:core@build/asan mount:core@build/tsan
 test-unit: test-deps
 	$(call programs)
 	tests/run unit
@@ -152,6 +152,12 @@ test-mount: test-deps
 test-crash: test-deps
 	$(call programs)
 	tests/run crash
+test-cloud: test-deps
+	$(call programs)
+	tests/run cloud
+test-interop: test-deps
+	$(call programs)
+	tests/run interop
 test-asan: test-deps
 	$(call programs,$(ASAN))
 	tests/run unit@build/asan mount@build/asan crash@build/asan
@@ -161,7 +167,7 @@ test-tsan: test-deps
 soak: test-deps
 	$(call programs)
 	tests/run soak
-.PHONY: test test-unit test-mount test-crash test-asan test-tsan soak
+.PHONY: test test-unit test-mount test-crash test-cloud test-interop test-asan test-tsan soak
 
 # ---- Installation -----------------------------------------------------------------------------------------------------------
 

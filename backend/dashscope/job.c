@@ -24,7 +24,7 @@
 #define EXPIRY_MARGIN_MS                                                                                     \
     (6 * INT64_C(3600) * 1000) /* what expires earlier is published anew: a task may wait for hours */
 
-static int64_t wall_ms(void)
+int64_t cloud_wall_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -138,7 +138,7 @@ static void forget_acknowledgements(struct backend_job *job)
     }
 }
 
-static void write_state(const struct backend_job *job, bool intent, struct buffer *out)
+static void write_state(const struct backend_job *job, struct buffer *out)
 {
     buffer_printf(out, "{\"downloads\":%d", job->downloads);
     if (job->publish_state && !job->object) {
@@ -157,8 +157,8 @@ static void write_state(const struct backend_job *job, bool intent, struct buffe
                       (int)job->route.call, job->facts.duration_ms, job->facts.channels,
                       job->facts.sample_rate);
     }
-    if (intent)
-        buffer_puts(out, ",\"intent\":true");
+    if (job->intent_ms && !job->task_id)
+        buffer_printf(out, ",\"intent_ms\":%" PRId64, job->intent_ms);
     if (job->task_id) {
         buffer_puts(out, ",\"task\":");
         json_out_string(out, job->task_id);
@@ -171,11 +171,11 @@ static void write_state(const struct backend_job *job, bool intent, struct buffe
     buffer_puts(out, "}");
 }
 
-void cloud_job_checkpoint(struct backend_job *job, bool intent, void (*next)(struct backend_job *job))
+void cloud_job_checkpoint(struct backend_job *job, void (*next)(struct backend_job *job))
 {
     struct buffer state cleanup_buffer = {0};
     struct acknowledgement *a = calloc(1, sizeof *a);
-    write_state(job, intent, &state);
+    write_state(job, &state);
     if (!a || buffer_error(&state)) {
         free(a);
         if (next)
@@ -226,6 +226,7 @@ static int restore(struct backend_job *job, const char *state)
         return rc;
     json_number(json, "expires_ms", &job->expires_ms);
     json_number(json, "submitted_ms", &job->submitted_ms);
+    json_number(json, "intent_ms", &job->intent_ms);
     rc = copy_text(&job->object, json_text(json, "object"));
     rc = rc ? rc : copy_text(&job->task_id, json_text(json, "task"));
     const char *vocabulary = job->task_id ? json_text(json, "vocabulary") : NULL;
@@ -250,6 +251,7 @@ static void job_free(struct backend_job *job)
     http_cancel(job->request);
     poller_drop(job->polled);
     publish_remove_unattended(job->removal);
+    cloud_lost_free(job->lost);
     loop_timer_free(job->timer);
     if (job->fd >= 0)
         close(job->fd);
@@ -368,8 +370,8 @@ static void begin(struct backend_job *job)
         cloud_job_watch(job);
         return;
     }
-    bool expired = job->expires_ms && job->expires_ms - wall_ms() < EXPIRY_MARGIN_MS;
-    if (job->object && expired)
+    bool expired = job->expires_ms && job->expires_ms - cloud_wall_ms() < EXPIRY_MARGIN_MS;
+    if (job->object && expired && !job->intent_ms)
         copy_text(&job->object, NULL);
     if (job->object) {
         cloud_job_call(job);

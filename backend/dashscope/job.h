@@ -27,6 +27,8 @@ struct callback;
 struct vocabularies;
 struct vocabulary_wait;
 
+struct lost;
+
 struct dashscope {
     struct backend backend; /* first */
     struct loop *loop;
@@ -69,10 +71,12 @@ struct backend_job {
     struct http_request *request;
     struct polled *polled;
     struct removal *removal;
+    struct lost *lost; /* a submission that is looked for */
 
     /* What the checkpoint holds. */
     char *publish_state, *object, *task_id;
     int64_t expires_ms, submitted_ms;
+    int64_t intent_ms; /* it may have been submitted then, nobody knows; 0: certainly not */
     int downloads;
 
     char *vocabulary_id;
@@ -99,6 +103,7 @@ struct backend_job {
 void cloud_job_prepare(struct backend_job *job);
 void cloud_job_call(struct backend_job *job); /* the recording is where it has to be */
 void cloud_job_submit(struct backend_job *job);
+void cloud_job_find_lost(struct backend_job *job); /* or, if there is none, cloud_job_submit() */
 void cloud_job_watch(struct backend_job *job);
 void cloud_job_direct(struct backend_job *job);
 
@@ -107,7 +112,9 @@ void cloud_job_direct(struct backend_job *job);
 /* next(job) after a while; the job does nothing meanwhile. */
 void cloud_job_later(struct backend_job *job, int64_t ms, void (*next)(struct backend_job *job));
 /* Writes the checkpoint; next(job) once it is durable. NULL: the job goes on without waiting. */
-void cloud_job_checkpoint(struct backend_job *job, bool intent, void (*next)(struct backend_job *job));
+void cloud_job_checkpoint(struct backend_job *job, void (*next)(struct backend_job *job));
+void cloud_lost_free(struct lost *lost);
+int64_t cloud_wall_ms(void);
 /* The request budget of the job's model. NULL when out of memory. */
 struct budget *cloud_job_budget(struct backend_job *job);
 /* The body of the request with the audio at that address. */

@@ -327,6 +327,13 @@ void poller_drop(struct polled *task)
         remove_task(task);
 }
 
+bool poller_watches(const struct poller *p, const char *task_id)
+{
+    struct polled *task;
+    HASH_FIND_STR(p->tasks, task_id, task);
+    return task != NULL;
+}
+
 bool poller_tell(struct poller *p, const char *task_id, const struct task_answer *answer)
 {
     struct polled *task;

@@ -39,6 +39,8 @@ struct polled *poller_watch(struct poller *poller, const char *task_id, int64_t 
                             const struct poller_events *events, void *context);
 void poller_drop(struct polled *polled); /* NULL is fine */
 
+/* True if a task of that id is watched. */
+bool poller_watches(const struct poller *poller, const char *task_id);
 /* Somebody else says that this task has ended. With its answer the poller asks no more; with NULL it asks at
  * once. False: nobody watches such a task. */
 bool poller_tell(struct poller *poller, const char *task_id, const struct task_answer *answer);

@@ -90,7 +90,7 @@ static void on_publish_checkpoint(void *context, const char *state)
 {
     struct backend_job *job = context;
     if (copy_text(&job->publish_state, state) == 0)
-        cloud_job_checkpoint(job, false, NULL);
+        cloud_job_checkpoint(job, NULL);
 }
 
 static void on_published(void *context, const char *object, int64_t expires_ms)
@@ -102,7 +102,7 @@ static void on_published(void *context, const char *object, int64_t expires_ms)
         out_of_memory(job);
         return;
     }
-    cloud_job_checkpoint(job, false, NULL);
+    cloud_job_checkpoint(job, NULL);
     cloud_job_call(job);
 }
 

@@ -1,14 +1,13 @@
 /* Models that work in tasks: submit, watch, fetch.
  *
  * A submission whose answer is lost may have created a task, and a second one would cost a second time; there
- * is no way to say "the same again" to the service. So what certainly did not arrive is sent again at once,
- * and what may have arrived is first looked for among the account's latest tasks (lost.c). */
+ * is no way to say "the same again" to the service. So what may have arrived is looked for among
+ * the account's latest tasks before it is submitted again (lost.c). */
 #include "backend/dashscope/job.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/vocabulary.h"
@@ -20,13 +19,6 @@ enum { MOST_BUSY = 30, MOST_FETCHES = 5, MOST_DOWNLOADS = 2 };
 #define SUBMIT_MS 60000
 #define FETCH_DELAY_MS 1000              /* doubles */
 #define RESULT_BYTES ((size_t)256 << 20) /* 12 hours of speech with word times are some 30 MB */
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void fail_memory(struct backend_job *job)
 {
@@ -62,8 +54,15 @@ static void accepted(struct backend_job *job, const struct http_response *respon
     job->task_id = answer.task_id;
     answer.task_id = NULL;
     task_answer_clear(&answer);
-    job->submitted_ms = wall_ms();
-    cloud_job_checkpoint(job, false, cloud_job_watch);
+    job->submitted_ms = cloud_wall_ms();
+    cloud_job_checkpoint(job, cloud_job_watch);
+}
+
+/* It was certainly not submitted: the next attempt need not look for it. */
+static void no_doubt(struct backend_job *job)
+{
+    job->intent_ms = 0;
+    cloud_job_checkpoint(job, NULL);
 }
 
 static void on_submitted(void *context, const struct http_response *response)
@@ -78,6 +77,9 @@ static void on_submitted(void *context, const struct http_response *response)
         accepted(job, response);
         return;
     }
+    /* An answer that is a refusal, and a request that never got there, leave no doubt. */
+    bool in_doubt =
+        response->end != HTTP_ANSWERED ? response->sent : response->status == 200 || response->status >= 500;
     bool refused = response->end == HTTP_ANSWERED && response->status == 429 && err.class == ERROR_TRANSIENT;
     if (refused && ++job->attempts < MOST_BUSY) {
         budget_refused(budget, response->retry_after_ms);
@@ -86,15 +88,15 @@ static void on_submitted(void *context, const struct http_response *response)
     }
     if (strcmp(err.code, "cloud.vocabulary") == 0 && job->wishes.is.hotwords && job->vocabulary_id)
         vocabulary_forget(job->dashscope->vocabularies, job->vocabulary_id);
+    if (!in_doubt)
+        no_doubt(job);
     cloud_job_fail(job, &err);
 }
 
-static void on_turn(void *context)
+static void send(struct backend_job *job)
 {
-    struct backend_job *job = context;
     struct buffer body cleanup_buffer = {0};
     struct error err = {0};
-    job->turn = NULL;
     char *address = publish_address(job->dashscope->publisher, job->object, &err);
     if (address && cloud_job_body(job, address, &body) == 0)
         job->request = service_send(&job->dashscope->service,
@@ -115,8 +117,20 @@ static void on_turn(void *context)
     if (body.data)
         explicit_bzero(body.data, body.len);
     secret_free(address);
-    if (!job->request)
-        cloud_job_fail(job, &err);
+    if (job->request)
+        return;
+    no_doubt(job);
+    cloud_job_fail(job, &err);
+}
+
+/* The intent is durable before the request goes out. It is written only now, so that waiting in line leaves
+ * no doubt. */
+static void on_turn(void *context)
+{
+    struct backend_job *job = context;
+    job->turn = NULL;
+    job->intent_ms = cloud_wall_ms();
+    cloud_job_checkpoint(job, send);
 }
 
 static void wait_for_turn(struct backend_job *job)
@@ -127,10 +141,14 @@ static void wait_for_turn(struct backend_job *job)
         fail_memory(job);
 }
 
+/* An object that is only a path may be asked for by others as well, and proves nothing. */
 void cloud_job_submit(struct backend_job *job)
 {
     job->attempts = 0;
-    cloud_job_checkpoint(job, true, wait_for_turn);
+    if (job->intent_ms && job->dashscope->publish_kind != PUBLISH_URL)
+        cloud_job_find_lost(job);
+    else
+        wait_for_turn(job);
 }
 
 /* ---- the result ---- */
@@ -192,7 +210,8 @@ static void task_is_gone(struct backend_job *job, const struct error *err)
 {
     free(job->task_id);
     job->task_id = NULL;
-    cloud_job_checkpoint(job, false, NULL);
+    job->intent_ms = 0;
+    cloud_job_checkpoint(job, NULL);
     cloud_job_fail(job, err);
 }
 

@@ -34,7 +34,10 @@ struct studio {
                               address */
     int queries, submissions, tasks;
     int result_failures;
-    const char *result; /* the file */
+    const char *result; /* the file; "%o" as in states */
+    const char *list;   /* of tasks; NULL: 404 */
+    int list_status;
+    char object[200]; /* what was published last */
     const char *direct_type, *direct_body;
     size_t direct_piece;
     int direct_status, direct_failures;
@@ -107,6 +110,12 @@ static inline void studio_say(struct studio *s, struct web_reply *reply, int sta
     for (; *text; text++) {
         if (text[0] == '%' && text[1] == 's') {
             buffer_puts(&reply->body, s->web->base);
+            text++;
+        } else if (text[0] == '%' && text[1] == 'o') {
+            buffer_puts(&reply->body, s->object);
+            text++;
+        } else if (text[0] == '%' && text[1] == 't') {
+            buffer_printf(&reply->body, "%lld", (long long)time(NULL) * 1000);
             text++;
         } else {
             text += text[0] == '%' && text[1] == '%';
@@ -204,6 +213,8 @@ static inline void studio_serve(void *context, const struct web_request *request
         return;
     }
     studio_note(s, line);
+    if (strcmp(request->method, "PUT") == 0)
+        snprintf(s->object, sizeof s->object, "%s", path);
     if (strstr(path, "/audio/asr/transcription")) {
         studio_remember(s, request);
         s->submissions++;
@@ -217,6 +228,8 @@ static inline void studio_serve(void *context, const struct web_request *request
                  ++s->tasks);
         web_say(reply, 200, line);
         reply->cut = s->submit_lost;
+    } else if (strncmp(path, "/api/v1/tasks/?", 15) == 0) {
+        studio_say(s, reply, s->list_status ? s->list_status : s->list ? 200 : 404, s->list ? s->list : "");
     } else if (strncmp(path, "/api/v1/tasks/", 14) == 0 && !cancels) {
         int n = s->queries++;
         while (n > 0 && (n >= 8 || !s->states[n]))
@@ -231,7 +244,7 @@ static inline void studio_serve(void *context, const struct web_request *request
         else if (s->result_failures-- > 0)
             web_say(reply, 503, "");
         else
-            web_say(reply, 200, s->result ? s->result : STUDIO_RESULT);
+            studio_say(s, reply, 200, s->result ? s->result : STUDIO_RESULT);
     } else if (strstr(path, "/generation") || strstr(path, "/chat/completions")) {
         studio_remember(s, request);
         if (s->direct_failures > 0) {
@@ -272,7 +285,7 @@ static inline void studio_on_checkpoint(void *context, const char *state, void (
     char line[100];
     snprintf(line, sizeof line, "checkpoint%s%s%s%s", cJSON_HasObjectItem(json, "publish") ? " publish" : "",
              cJSON_HasObjectItem(json, "object") ? " object" : "",
-             cJSON_HasObjectItem(json, "intent") ? " intent" : "",
+             cJSON_HasObjectItem(json, "intent_ms") ? " intent" : "",
              cJSON_HasObjectItem(json, "task") ? " task" : "");
     cJSON_Delete(json);
     if (s->hold_acknowledgements && strstr(line, "task")) {
