@@ -127,7 +127,7 @@ static void consider_holding(struct runner *r, const struct backend *backend, co
         return;
     for (int i = 0; i < r->config.backend_count; i++)
         if (of_the_disk || r->config.backends[i] == backend)
-            r->held_until[i] = loop_now_ms() + HOLD_MS;
+            r->held_until[i] = loop_now_ms() + (of_the_disk ? STORE_AGAIN_MS : HOLD_MS);
 }
 
 /* The caller looks for the next job afterwards. */
