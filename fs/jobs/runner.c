@@ -275,6 +275,10 @@ static void on_finished(void *context, struct transcript *transcript, const void
     run->job = NULL;
     r->active--;
     run->transcript = transcript;
+    /* It works (again): nobody needs to rest. */
+    for (int i = 0; i < r->config.backend_count; i++)
+        if (r->config.backends[i] == run->backend)
+            r->held_until[i] = 0;
     if (raw && (run->raw = malloc(raw_length ? raw_length : 1))) {
         memcpy(run->raw, raw, raw_length);
         run->raw_length = raw_length;

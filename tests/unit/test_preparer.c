@@ -3,7 +3,10 @@
  *
  * The real worker (SCRIBEFS_WORKER, by default that of the build directory) works on files that ffmpeg makes,
  * and ffmpeg decodes the copies; some cases play a worker by a shell script. Skipped without ffmpeg or
- * worker. */
+ * worker.
+ *
+# time limit: 500
+ */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
