@@ -1,8 +1,10 @@
 /* The result cache on disk:
  *
  *   results/ab/abcd…/NAME    a result: complete from the moment it can be seen, never changed afterwards
- *   results/ab/abcd…/sizes   a line "SIZE NAME" for each file of it: a file that was cut or lost later is
- * found out results/tmp-XXXXXXXX/    being written, or on the way out; swept when the cache is opened
+ *
+ *   results/ab/abcd…/sizes   a line "SIZE NAME" for each file of it: a file cut or lost later is found out
+ *
+ *   results/tmp-RANDOM/      being written, or on the way out; swept when the cache is opened
  *
  * Everything below the given path is reached by directory descriptors and without following symbolic links.
  * There are no locks: the kernel's rename decides between two writers of one key. */

@@ -27,7 +27,7 @@
  * for "base" and in requests.
  *
  * ITEM: {"path","base","state":"arriving|queued|running|done|failed", while running
- * "stage":"preparing|publishing|submitted| recognising","done","total" (0: not known), while queued
+ * "stage":"preparing|publishing|submitted|recognising","done","total" (0: not known), while queued
  * "position" (0: next),"not_before_ms", always "duration_ms" (of the audio),
  * "queued_ms","started_ms","finished_ms","expected_ms" (milliseconds since 1970; 0: not known), "attempts",
  * "hidden":[formats of deleted views], "job" (hex), "backend", "empty":true while nothing has been written to it, and
