@@ -181,10 +181,14 @@ static void run_stored(void *arg)
             library_job_trouble(r->config.library, &run->start.key, &run->error);
         r->config.log(LOG_WARNING, "%s: %s: %s; it is tried again", run->start.path, run->error.code,
                       run->error.detail);
+        consider_holding(r, run->backend, &run->error); /* or results pile up in memory */
         if (!r->stopping)
             loop_timer_after(run->again, STORE_AGAIN_MS);
         return;
     }
+    for (int i = 0; i < r->config.backend_count; i++)
+        if (r->config.backends[i] == run->backend)
+            r->held_until[i] = 0; /* it works, or works again */
     r->config.log(LOG_INFO, "%s: done", run->start.path);
     library_job_done(r->config.library, &run->start.key, run->transcript->duration_ms);
     run_free(run);
@@ -275,10 +279,6 @@ static void on_finished(void *context, struct transcript *transcript, const void
     run->job = NULL;
     r->active--;
     run->transcript = transcript;
-    /* It works (again): nobody needs to rest. */
-    for (int i = 0; i < r->config.backend_count; i++)
-        if (r->config.backends[i] == run->backend)
-            r->held_until[i] = 0;
     if (raw && (run->raw = malloc(raw_length ? raw_length : 1))) {
         memcpy(run->raw, raw, raw_length);
         run->raw_length = raw_length;
