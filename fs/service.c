@@ -186,6 +186,12 @@ static bool cloud_has_key(const struct options *o)
     return o->cloud.key_file || getenv("DASHSCOPE_API_KEY") || getenv("DASHSCOPE_API_KEY_FILE_PATH");
 }
 
+/* A core of the daemon could hold the key. */
+static void forbid_core_dumps(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
 static int make_cloud(struct service *s, const struct options *o, const char *worker, struct error *err)
 {
     s->preparer =
@@ -208,6 +214,9 @@ static int make_cloud(struct service *s, const struct options *o, const char *wo
         snprintf(err->code, sizeof err->code, "config.cloud");
         return -EINVAL;
     }
+    if (settings.wishes.context && !dashscope_context_fits(settings.wishes.context))
+        log_line(LOG_WARNING, "the context text is longer than the service takes; its end is cut off");
+    forbid_core_dumps();
     s->backends[s->backend_count++] = s->chosen = cloud;
     return 0;
 }

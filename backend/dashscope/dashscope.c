@@ -11,6 +11,7 @@
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/callback.h"
 #include "backend/dashscope/job.h"
+#include "backend/dashscope/request.h"
 #include "backend/dashscope/vocabulary.h"
 #include "backend/secrets.h"
 
@@ -222,4 +223,14 @@ struct backend *dashscope_backend_new(struct loop *loop, struct http *http,
         return NULL;
     }
     return &d->backend;
+}
+
+static void count_piece(void *context, const char *piece, size_t length)
+{
+    (void)context, (void)piece, (void)length;
+}
+
+bool dashscope_context_fits(const char *context)
+{
+    return context_each(context, count_piece, NULL);
 }

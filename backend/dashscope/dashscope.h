@@ -62,6 +62,8 @@ struct dashscope_settings {
  * right is found without a restart. */
 struct backend *dashscope_backend_new(struct loop *loop, struct http *http,
                                       const struct dashscope_settings *settings, struct error *err);
+/* False when the text of the context wish is longer than the service takes: its end is then cut off. */
+bool dashscope_context_fits(const char *context);
 /* Which model would be taken for a recording, and why the others not: a line each. */
 struct buffer;
 void dashscope_explain(struct backend *backend, int64_t duration_ms, int64_t bytes, int channels,

@@ -334,7 +334,9 @@ void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)
     const struct message *m = message_find(item->error.code);
     status_escape(basename_of(item->path ? item->path : ""), out);
     buffer_printf(out, ": %s\n%s\n", m->cause, m->next);
-    bool stayed_here = !item->backend[0] || strcmp(item->backend, "local") == 0;
+    /* The choice of a model fails before anything is sent. */
+    bool stayed_here = !item->backend[0] || strcmp(item->backend, "local") == 0 ||
+                       strncmp(item->error.code, "route.", 6) == 0;
     buffer_puts(out, stayed_here ? "No money was spent: this recording was not sent anywhere.\n"
                                  : "It was given to a service in the cloud, which may have billed it.\n");
     buffer_puts(out, "Delete this file to try again.\n\n");

@@ -171,6 +171,10 @@ static void what_auto_takes(void **state)
          CALL_TASK},
         {"a language of the second only", {.duration_ms = HOUR, .language = "lt"}, "fun-asr-mtl", CALL_TASK},
         {"a language of none", {.duration_ms = HOUR, .language = "tlh"}, "fun-asr", CALL_TASK},
+        {"could be cut, but another takes it whole",
+         {.duration_ms = 6 * MINUTE, .can_split = true},
+         "fun-asr",
+         CALL_TASK},
         {"too long, may be cut", {.duration_ms = 13 * HOUR, .can_split = true}, "fun-asr", CALL_TASK},
     };
     (void)state;

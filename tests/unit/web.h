@@ -244,11 +244,12 @@ static inline struct web *web_new(struct loop *loop, const char *key, const char
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key},
                                    {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate},
                                    {MHD_OPTION_END, 0, NULL}};
-    web->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (key ? MHD_USE_TLS : 0), 0, NULL, NULL, web_on_request,
-        web, MHD_OPTION_SOCK_ADDR, &here, MHD_OPTION_URI_LOG_CALLBACK, web_on_target, web,
-        MHD_OPTION_NOTIFY_COMPLETED, web_on_end, web, MHD_OPTION_NOTIFY_CONNECTION, web_on_connection, web,
-        MHD_OPTION_ARRAY, key ? tls : tls + 2, MHD_OPTION_END);
+    web->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (key ? MHD_USE_TLS : 0), 0, NULL, NULL,
+                         web_on_request, web, MHD_OPTION_SOCK_ADDR, &here, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)1 << 20, MHD_OPTION_URI_LOG_CALLBACK, web_on_target, web,
+                         MHD_OPTION_NOTIFY_COMPLETED, web_on_end, web, MHD_OPTION_NOTIFY_CONNECTION,
+                         web_on_connection, web, MHD_OPTION_ARRAY, key ? tls : tls + 2, MHD_OPTION_END);
     if (!web->daemon)
         abort();
     snprintf(web->base, sizeof web->base, "%s://127.0.0.1:%u", key ? "https" : "http",
