@@ -14,6 +14,7 @@
 #include "backend/base/error.h"
 #include "backend/base/json_out.h"
 #include "backend/base/loop.h"
+#include "backend/explain.h"
 #include "backend/local/child.h"
 #include "backend/local/engine.h"
 #include "backend/local/job.h"
@@ -137,6 +138,111 @@ static struct backend_job *local_start(struct backend *backend, const struct bac
                      (int64_t)l->settings.hang_seconds * 1000, events, context, err);
 }
 
+/* ---- explaining ---- */
+
+struct backend_question {
+    struct local_backend *local;
+    backend_explained *answer;
+    void *context;
+    char *settings; /* or NULL */
+    struct loop_timer *timer;
+};
+
+static void question_free(struct backend_question *q)
+{
+    loop_timer_free(q->timer);
+    free(q->settings);
+    free(q);
+}
+
+static void explain_engine(const struct local_backend *l, enum local_engine engine,
+                           const struct engine_choice *chosen, struct explanation *e)
+{
+    struct explained_model *row = explanation_model(e, engine_name(engine));
+    struct engine_choice own;
+    struct error why = {0};
+    if (!row)
+        return;
+    if (chosen && chosen->engine == engine) {
+        row->verdict = VERDICT_CHOSEN;
+        snprintf(row->text, sizeof row->text, "%s", e->why);
+    } else if (engine_choose(&l->settings, engine, &own, &why)) {
+        snprintf(row->code, sizeof row->code, "%s", why.code);
+        snprintf(row->text, sizeof row->text, "%s", why.detail);
+    } else {
+        row->verdict = VERDICT_POSSIBLE;
+        snprintf(row->text, sizeof row->text, "it could; %s",
+                 l->settings.engine != LOCAL_AUTO ? "the settings name the other one"
+                                                  : "the other one makes fewer errors");
+    }
+}
+
+static struct explanation *explain(const struct backend_question *q)
+{
+    const struct local_backend *l = q->local;
+    struct engine_choice choice;
+    struct explanation *e = explanation_new();
+    if (!e)
+        return NULL;
+    e->free = true;
+    snprintf(e->language, sizeof e->language, "%s", l->settings.language);
+    snprintf(e->recogniser, sizeof e->recogniser, "the built-in recogniser");
+    bool found = engine_choose(&l->settings, l->settings.engine, &choice, &e->refused) == 0;
+    if (found) {
+        snprintf(e->recogniser, sizeof e->recogniser, "the built-in recogniser, %s",
+                 choice.engine == LOCAL_VOSK ? "Vosk" : "PocketSphinx");
+        snprintf(e->model, sizeof e->model, "%s", choice.model);
+        snprintf(e->why, sizeof e->why, "%s",
+                 l->settings.engine != LOCAL_AUTO ? "the settings name this recogniser"
+                                                  : "of what is installed it makes the fewest errors");
+        explanation_step(e, "it is decoded to 16 kHz and one channel, on this machine");
+        cJSON *frozen = q->settings ? cJSON_Parse(q->settings) : NULL;
+        const char *model = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(frozen, "model"));
+        if (model && strcmp(model, choice.model) != 0)
+            explanation_unmet(e, "the model %s, which it came in for, is no longer the one that is installed",
+                              model);
+        cJSON_Delete(frozen);
+    }
+    explain_engine(l, LOCAL_VOSK, found ? &choice : NULL, e);
+    explain_engine(l, LOCAL_POCKETSPHINX, found ? &choice : NULL, e);
+    return e;
+}
+
+static void on_explain(void *arg)
+{
+    struct backend_question *q = arg;
+    backend_explained *answer = q->answer;
+    void *context = q->context;
+    struct explanation *e = explain(q);
+    question_free(q);
+    if (e && e->failed) {
+        explanation_free(e);
+        e = NULL;
+    }
+    answer(context, e);
+}
+
+static struct backend_question *local_explain(struct backend *backend, const struct backend_request *request,
+                                              backend_explained *answer, void *context, struct error *err)
+{
+    struct local_backend *l = of(backend);
+    struct backend_question *q = calloc(1, sizeof *q);
+    close(request->fd);
+    if (q) {
+        *q = (struct backend_question){.local = l, .answer = answer, .context = context};
+        q->settings = request->settings ? strdup(request->settings) : NULL;
+        q->timer = loop_timer(l->loop, on_explain, q);
+    }
+    if (!q || !q->timer || (request->settings && !q->settings)) {
+        if (q)
+            question_free(q);
+        error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory");
+        return NULL;
+    }
+    loop_timer_after(q->timer, 0);
+    return q;
+}
+
 /* ---- life ---- */
 
 static void local_free(struct backend *backend)
@@ -157,6 +263,8 @@ static const struct backend_operations operations = {
     .cancel = job_cancel,
     .describe = local_describe,
     .free = local_free,
+    .explain = local_explain,
+    .explain_cancel = question_free,
 };
 
 /* False when out of memory. */

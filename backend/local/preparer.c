@@ -1,4 +1,4 @@
-/* Probing and converting as jobs of the worker: its command line, its file, and what it says at the end. */
+/* Probing, converting and cutting as jobs of the worker: its command line, its file, and what it says. */
 #include "backend/local/preparer.h"
 
 #include <errno.h>
@@ -19,7 +19,11 @@
 #include "backend/local/child.h"
 #include "backend/local/supervise.h"
 
-enum { HANG_SECONDS = 120, MEMORY_MB = 4096 };
+enum {
+    HANG_SECONDS = 120,
+    MEMORY_MB = 4096,
+    PARTS_MAX = 1 << 18, /* a day in parts of a second, twice as many for the overlap, and more */
+};
 
 struct worker_preparer {
     struct preparer preparer; /* first */
@@ -36,6 +40,13 @@ struct preparation {
     struct supervision *supervision;
     int converted;     /* -1: probing */
     int64_t max_bytes; /* 0: no limit */
+
+    /* Cutting only. */
+    void (*cut)(void *context, const struct media_facts *facts, const struct media_part *parts, size_t count,
+                const char *extension); /* in place of events.done; NULL: not cutting */
+    int64_t max_ms, overlap_ms;
+    struct media_part *parts;
+    size_t part_count, part_room;
 };
 
 static struct worker_preparer *of(struct preparer *preparer)
@@ -50,6 +61,7 @@ static void preparation_free(struct preparation *p)
     supervision_end(p->supervision);
     if (p->converted >= 0)
         close(p->converted);
+    free(p->parts);
     free(p);
 }
 
@@ -113,25 +125,108 @@ static bool file_is_there(const struct preparation *p)
            lseek(p->converted, 0, SEEK_SET) == 0;
 }
 
+static bool begins(const char *line, size_t len, const char *prefix)
+{
+    return len >= strlen(prefix) && !memcmp(line, prefix, strlen(prefix));
+}
+
+/* A part follows the one before it, in time and in the file. */
+static bool read_part(const struct preparation *p, const cJSON *root, struct media_part *part)
+{
+    const struct media_part *before = p->part_count ? &p->parts[p->part_count - 1] : NULL;
+    return whole(root, "begin_ms", 0, 9e15, &part->begin_ms) &&
+           whole(root, "end_ms", 0, 9e15, &part->end_ms) && whole(root, "offset", 0, 9e15, &part->offset) &&
+           whole(root, "length", 1, 9e15, &part->length) && part->begin_ms <= part->end_ms &&
+           part->begin_ms == (before ? before->end_ms - p->overlap_ms : 0) &&
+           part->offset == (before ? before->offset + before->length : 0) &&
+           (!before || part->end_ms > before->end_ms) &&
+           (p->max_ms <= 0 || part->end_ms - part->begin_ms <= p->max_ms) &&
+           (p->max_bytes <= 0 || part->length <= p->max_bytes) && p->part_count < PARTS_MAX;
+}
+
+static int add_part(struct preparation *p, const struct media_part *part)
+{
+    if (p->part_count == p->part_room) {
+        size_t room = p->part_room ? 2 * p->part_room : 16;
+        struct media_part *parts = reallocarray(p->parts, room, sizeof *parts);
+        if (!parts)
+            return -ENOMEM;
+        p->parts = parts;
+        p->part_room = room;
+    }
+    p->parts[p->part_count++] = *part;
+    return 0;
+}
+
+/* True when the preparation has ended: over a part that cannot be true, or for want of memory. */
+static bool take_part(struct preparation *p, const char *line, size_t len)
+{
+    struct media_part part;
+    cJSON *root = cJSON_ParseWithLength(line, len);
+    bool good = read_part(p, root, &part);
+    cJSON_Delete(root);
+    if (!good) {
+        supervision_refuse(p->supervision, "a part that cannot be true");
+        return true;
+    }
+    if (!add_part(p, &part))
+        return false;
+    struct prepare_events events = p->events;
+    void *to = p->context;
+    struct error err;
+    preparation_free(p);
+    error_set(&err, ERROR_TRANSIENT, ENOMEM, "engine.memory", "out of memory for the parts");
+    events.failed(to, &err);
+    return true;
+}
+
+/* The parts are the whole recording, and the whole file. */
+static bool parts_are_all(const struct preparation *p, const struct media_facts *facts, const char *codec)
+{
+    struct stat st;
+    if (!p->part_count || strcmp(codec, "flac") || fstat(p->converted, &st))
+        return false;
+    const struct media_part *last = &p->parts[p->part_count - 1];
+    return last->end_ms == facts->duration_ms && last->offset + last->length == st.st_size;
+}
+
+/* Ends the preparation with its parts. */
+static void hand_over_parts(struct preparation *p, const struct media_facts *facts)
+{
+    void (*cut)(void *, const struct media_facts *, const struct media_part *, size_t, const char *) = p->cut;
+    void *to = p->context;
+    cleanup_free struct media_part *parts = steal_ptr(p->parts);
+    size_t count = p->part_count;
+    preparation_free(p);
+    cut(to, facts, parts, count, ".flac");
+}
+
 static bool on_line(void *context, const char *line, size_t len)
 {
-    static const char prefix[] = "{\"type\":\"facts\",";
-    if (len < sizeof prefix - 1 || memcmp(line, prefix, sizeof prefix - 1))
-        return false;
     struct preparation *p = context;
+    if (p->cut && begins(line, len, "{\"type\":\"part\","))
+        return take_part(p, line, len);
+    if (!begins(line, len, "{\"type\":\"facts\","))
+        return false;
     struct prepare_events events = p->events;
     void *to = p->context;
     struct media_facts facts;
     const char *codec, *extension = NULL;
     cJSON *root = cJSON_ParseWithLength(line, len);
     bool good = read_facts(root, &facts, &codec);
-    if (good && p->converted >= 0) {
+    if (good && p->cut) {
+        good = parts_are_all(p, &facts, codec);
+    } else if (good && p->converted >= 0) {
         extension = extension_of(codec);
         good = extension && file_is_there(p);
     }
     cJSON_Delete(root);
     if (!good) {
         supervision_refuse(p->supervision, "facts that cannot be true");
+        return true;
+    }
+    if (p->cut) {
+        hand_over_parts(p, &facts);
         return true;
     }
     int fd = steal_fd(p->converted);
@@ -150,19 +245,18 @@ static void prepare_cancel(struct preparation *preparation)
     preparation_free(preparation);
 }
 
-/* Takes `converted` over in any case. */
-static struct preparation *start(struct worker_preparer *w, const char *const argv[], int fd, int converted,
-                                 int64_t max_bytes, const struct prepare_events *events, void *context,
-                                 struct error *err)
+/* Starts a preparation like `job`, whose file it takes over in any case. */
+static struct preparation *start(struct worker_preparer *w, const char *const argv[], int fd,
+                                 const struct preparation *job, struct error *err)
 {
-    cleanup_close int file = converted;
+    cleanup_close int file = job->converted;
     struct preparation *p = malloc(sizeof *p);
     if (!p) {
         error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.start", "out of memory");
         return NULL;
     }
-    *p = (struct preparation){
-        .events = *events, .context = context, .converted = steal_fd(file), .max_bytes = max_bytes};
+    *p = *job;
+    p->converted = steal_fd(file);
     struct supervise what = {.loop = w->loop,
                              .children = w->children,
                              .argv = (char *const *)argv,
@@ -183,7 +277,8 @@ static struct preparation *prepare_probe(struct preparer *preparer, int fd,
 {
     struct worker_preparer *w = of(preparer);
     const char *argv[] = {w->worker, "--probe", "--memory-mb", w->memory, NULL};
-    return start(w, argv, fd, -1, 0, events, context, err);
+    const struct preparation job = {.events = *events, .context = context, .converted = -1};
+    return start(w, argv, fd, &job, err);
 }
 
 /* A file without a name. Or a negative errno. */
@@ -226,11 +321,45 @@ static struct preparation *prepare_convert(struct preparer *preparer, int fd, co
         "--max-bytes", max_bytes,   target->mix_down ? "--mix-down" : NULL,
         NULL,
     };
-    return start(w, argv, fd, file, target->max_bytes, events, context, err);
+    const struct preparation job = {
+        .events = *events, .context = context, .converted = file, .max_bytes = target->max_bytes};
+    return start(w, argv, fd, &job, err);
+}
+
+static struct preparation *prepare_split(struct preparer *preparer, int fd, int into,
+                                         const struct media_cut *cut, const struct split_events *events,
+                                         void *context, struct error *err)
+{
+    struct worker_preparer *w = of(preparer);
+    int file = fcntl(into, F_DUPFD_CLOEXEC, 0);
+    if (file < 0) {
+        error_set(err, ERROR_TRANSIENT, errno, "engine.start", "cannot use the file for the parts: %s",
+                  strerror(errno));
+        return NULL;
+    }
+    char rate[32], max_ms[40], max_bytes[40], overlap_ms[40];
+    snprintf(rate, sizeof rate, "--rate=%d", cut->sample_rate);
+    snprintf(max_ms, sizeof max_ms, "--max-ms=%" PRId64, cut->max_ms);
+    snprintf(max_bytes, sizeof max_bytes, "--max-bytes=%" PRId64, cut->max_bytes);
+    snprintf(overlap_ms, sizeof overlap_ms, "--overlap-ms=%" PRId64, cut->overlap_ms);
+    const char *argv[] = {
+        w->worker, "--split",  "--memory-mb",
+        w->memory, rate,       max_ms,
+        max_bytes, overlap_ms, cut->mix_down ? "--mix-down" : NULL,
+        NULL,
+    };
+    const struct preparation job = {.events = {.failed = events->failed, .progress = events->progress},
+                                    .context = context,
+                                    .converted = file,
+                                    .max_bytes = cut->max_bytes,
+                                    .cut = events->done,
+                                    .max_ms = cut->max_ms,
+                                    .overlap_ms = cut->overlap_ms};
+    return start(w, argv, fd, &job, err);
 }
 
 static const struct preparer_operations operations = {
-    .probe = prepare_probe, .convert = prepare_convert, .cancel = prepare_cancel};
+    .probe = prepare_probe, .convert = prepare_convert, .split = prepare_split, .cancel = prepare_cancel};
 
 /* ---- life ---- */
 

@@ -15,7 +15,8 @@ struct supervision;
 /* Called on the loop, never from inside supervise(). Each may call supervision_end(). */
 struct supervision_events {
     /* A line (without its newline) that is no sign of life, progress or error: the result, which ends the
-     * supervision. False: it is something else, and ignored when it is of our protocol. May be NULL. */
+     * supervision. False: it is something else or not yet all, and only has to be of our protocol. May be
+     * NULL. */
     bool (*line)(void *context, const char *line, size_t len);
     /* Milliseconds of the recording; total 0: not known. */
     void (*progress)(void *context, enum backend_stage stage, int64_t done, int64_t total);

@@ -118,7 +118,7 @@ int encoder_open(int fd, const struct encoder_settings *settings, struct encoder
     if (!e)
         return error_set(err, ERROR_PERMANENT, ENOMEM, "engine.memory", "out of memory while encoding");
     e->max_bytes = settings->max_bytes;
-    int rc = sink_open(&e->sink, fd, settings->max_bytes);
+    int rc = sink_open(&e->sink, fd, settings->offset, settings->max_bytes);
     if (rc == 0)
         rc = begin(e, settings);
     else if (rc != -ENOMEM)
@@ -192,4 +192,9 @@ int encoder_finish(struct encoder *e, struct error *err)
     rc = av_write_trailer(e->format);
     avio_flush(e->sink.io);
     return rc < 0 || e->sink.full || e->sink.error ? failed(e, rc, err) : 0;
+}
+
+int64_t encoder_bytes(const struct encoder *e)
+{
+    return e->sink.size;
 }

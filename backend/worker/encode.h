@@ -16,12 +16,13 @@ struct encoder_settings {
     int channels;      /* 1..8 */
     int64_t bit_rate;  /* bits per second of all channels, kept constant; Opus only */
     int64_t max_bytes; /* the file has to stay below this; 0: no limit */
+    int64_t offset;    /* where in `fd` it begins */
 };
 
 /* Errors of this part: media.too_large (permanent, -EFBIG), media.write (transient), media.encode and
  * engine.memory (permanent). Each returns a negative errno. */
 
-/* Writes from the beginning of `fd`, which is emptied and must stay open. */
+/* Writes from the offset on; `fd` is emptied when that is 0, and must stay open. */
 int encoder_open(int fd, const struct encoder_settings *settings, struct encoder **out, struct error *err);
 void encoder_free(struct encoder *e);
 /* Samples of each channel that encoder_write() takes at once. */
@@ -30,3 +31,5 @@ size_t encoder_step(const struct encoder *e);
 int encoder_write(struct encoder *e, const int16_t *samples, size_t count, struct error *err);
 /* The file is complete after this. */
 int encoder_finish(struct encoder *e, struct error *err);
+/* Its bytes, after that. */
+int64_t encoder_bytes(const struct encoder *e);

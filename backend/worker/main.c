@@ -1,4 +1,5 @@
-/* The worker: one process, one recording, one answer: a transcript, facts, or a converted copy.
+/* The worker: one process, one recording, one answer: a transcript, facts, or a converted copy, in one or in
+ * parts.
  *
  * The order matters: engine and model are loaded while files can still be opened, then the sandbox closes,
  * and only then is the recording looked at. */
@@ -18,6 +19,7 @@
 #include "backend/worker/options.h"
 #include "backend/worker/report.h"
 #include "backend/worker/sandbox.h"
+#include "backend/worker/split.h"
 #include "backend/worker/wire.h"
 
 static const char stage_preparing[] = "preparing", stage_recognising[] = "recognising";
@@ -120,6 +122,32 @@ static int answer_transcript(const struct options *o, const struct engine *e, st
     return rc;
 }
 
+static struct splitting splitting_of(const struct options *o, struct report *r)
+{
+    return (struct splitting){.mix_down = o->mix_down,
+                              .rate = o->rate,
+                              .part_ms = o->part_ms,
+                              .part_bytes = o->max_bytes,
+                              .overlap_ms = o->overlap_ms,
+                              .max_ms = o->max_ms,
+                              .report = r,
+                              .stage = stage_preparing};
+}
+
+/* Listens to all of it, since the container does not say how long it is. Negative when that cannot be found out either:
+ * whoever takes the recording will say what is wrong with it. */
+static int64_t measure(struct media *media, struct report *r)
+{
+    int16_t block[4096];
+    int64_t samples = 0;
+    ssize_t n;
+    while ((n = media_read(media, block, sizeof block / sizeof *block, NULL)) > 0) {
+        samples += n;
+        report_progress(r, stage_preparing, media_ms(samples), 0);
+    }
+    return n < 0 ? -1 : media_ms(samples);
+}
+
 static int answer_facts(const struct options *o, struct report *r, struct error *err)
 {
     struct media_facts facts;
@@ -134,11 +162,17 @@ static int answer_facts(const struct options *o, struct report *r, struct error 
                                .report = r,
                                .stage = stage_preparing};
         rc = convert(&c, WIRE_RECORDING_FD, WIRE_CONVERTED_FD, &facts, &codec, err);
+    } else if (o->task == TASK_SPLIT) {
+        struct splitting s = splitting_of(o, r);
+        codec = "flac";
+        rc = split(&s, WIRE_RECORDING_FD, WIRE_CONVERTED_FD, &facts, err);
     } else {
         struct media *media;
         rc = media_open(WIRE_RECORDING_FD, o->max_ms, &media, err);
         if (!rc) {
             media_facts(media, &facts, &codec);
+            if (facts.duration_ms < 0)
+                facts.duration_ms = measure(media, r);
             media_free(media);
         }
     }
@@ -172,10 +206,11 @@ int main(int argc, char **argv)
     if (rc)
         return rc < 0 ? 2 : 0;
     signal(SIGPIPE, SIG_IGN);
+    struct splitting splitting = splitting_of(&o, NULL);
     struct sandbox box = {.memory_mb = o.memory_mb,
                           .by_hand = o.print,
-                          .converts = o.task == TASK_CONVERT,
-                          .max_bytes = o.max_bytes};
+                          .converts = o.task == TASK_CONVERT || o.task == TASK_SPLIT,
+                          .max_bytes = o.task == TASK_SPLIT ? split_most_bytes(&splitting) : o.max_bytes};
     int limited = sandbox_limits(&box, &err);
     struct report *r = report_new(o.print ? -1 : WIRE_OUTPUT_FD);
     if (!r)

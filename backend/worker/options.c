@@ -9,6 +9,8 @@
 
 enum { RATE_MIN = 8000, RATE_MAX = 192000 }; /* of a converted file, Hz: what FLAC and players take */
 
+#define TIME_MAX (INT64_C(366) * 24 * 3600 * 1000) /* ms of a part: more than any recording has */
+
 static const char usage[] =
     "usage: worker [options]\n"
     "\n"
@@ -17,7 +19,7 @@ static const char usage[] =
     "    worker --print --engine pocketsphinx < talk.mp3\n"
     "With --probe it says what the recording is instead, with --convert it writes a reduced copy of the "
     "sound\n"
-    "to the file open as descriptor 5.\n"
+    "to the file open as descriptor 5, with --split the same in parts, one file after the other.\n"
     "\n"
     "  --engine vosk|pocketsphinx   the recogniser (vosk)\n"
     "  --vosk-library FILE          libvosk.so\n"
@@ -31,9 +33,12 @@ static const char usage[] =
     "  --decode-only                decode everything, recognise nothing\n"
     "  --probe                      duration, channels, rate, codec\n"
     "  --convert                    to FLAC, or to Ogg/Opus when FLAC would be too large\n"
-    "  --mix-down                   converting: to one channel\n"
-    "  --rate N                     converting: to so many Hz\n"
-    "  --max-bytes N                converting: stay below this size\n"
+    "  --split                      to FLAC in parts, cut where nobody speaks\n"
+    "  --mix-down                   converting, cutting: to one channel\n"
+    "  --rate N                     converting, cutting: to so many Hz\n"
+    "  --max-bytes N                converting, cutting: stay below this size, each part for itself\n"
+    "  --max-ms N                   cutting: no part is longer\n"
+    "  --overlap-ms N               cutting: each part begins so much before the end of the one before\n"
     "  --print                      recording on standard input, text on standard output\n";
 
 static bool large_number(const char *text, int64_t max, int64_t *out)
@@ -70,9 +75,12 @@ int options_parse(int argc, char **argv, struct options *o)
         DECODE,
         PROBE,
         CONVERT,
+        SPLIT,
         MIX,
         RATE,
         BYTES,
+        PART,
+        OVERLAP,
         PRINT,
         HELP
     };
@@ -88,9 +96,12 @@ int options_parse(int argc, char **argv, struct options *o)
         {"decode-only", no_argument, NULL, DECODE},
         {"probe", no_argument, NULL, PROBE},
         {"convert", no_argument, NULL, CONVERT},
+        {"split", no_argument, NULL, SPLIT},
         {"mix-down", no_argument, NULL, MIX},
         {"rate", required_argument, NULL, RATE},
         {"max-bytes", required_argument, NULL, BYTES},
+        {"max-ms", required_argument, NULL, PART},
+        {"overlap-ms", required_argument, NULL, OVERLAP},
         {"print", no_argument, NULL, PRINT},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -138,6 +149,9 @@ int options_parse(int argc, char **argv, struct options *o)
         case CONVERT:
             o->task = TASK_CONVERT;
             break;
+        case SPLIT:
+            o->task = TASK_SPLIT;
+            break;
         case MIX:
             o->mix_down = true;
             break;
@@ -146,6 +160,12 @@ int options_parse(int argc, char **argv, struct options *o)
             break;
         case BYTES:
             good = large_number(optarg, INT64_MAX, &o->max_bytes);
+            break;
+        case PART:
+            good = large_number(optarg, TIME_MAX, &o->part_ms);
+            break;
+        case OVERLAP:
+            good = large_number(optarg, TIME_MAX, &o->overlap_ms);
             break;
         case PRINT:
             o->print = true;

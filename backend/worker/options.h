@@ -6,7 +6,7 @@
 
 enum engine_kind { ENGINE_VOSK, ENGINE_POCKETSPHINX, ENGINE_NONE };
 
-enum task { TASK_TRANSCRIBE, TASK_PROBE, TASK_CONVERT };
+enum task { TASK_TRANSCRIBE, TASK_PROBE, TASK_CONVERT, TASK_SPLIT };
 
 struct options {
     enum task task;
@@ -18,9 +18,11 @@ struct options {
     const char *language;     /* BCP-47 */
     int64_t max_ms;           /* longest recording accepted */
     int memory_mb;            /* limit of the address space; 0: none */
-    bool mix_down;            /* converting: to one channel; else as many as there are */
-    int rate;                 /* converting: Hz; 0: the recording's own */
-    int64_t max_bytes;        /* converting: the file has to stay below this; 0: no limit */
+    bool mix_down;            /* converting, cutting: to one channel; else as many as there are */
+    int rate;                 /* converting, cutting: Hz; 0: the recording's own */
+    int64_t max_bytes;        /* the converted file or each part has to stay below this; 0: no limit */
+    int64_t part_ms;          /* cutting: longest part; 0: no limit */
+    int64_t overlap_ms;       /* cutting: each part begins that much before the end of the one before it */
     bool print;               /* by hand: recording on standard input, text on standard output */
 };
 

@@ -160,6 +160,18 @@ void report_progress(struct report *r, const char *stage, int64_t done_ms, int64
     pthread_mutex_unlock(&r->lock);
 }
 
+void report_part(struct report *r, const struct media_part *part)
+{
+    char line[160];
+    int len = snprintf(line, sizeof line,
+                       "{\"type\":\"part\",\"begin_ms\":%" PRId64 ",\"end_ms\":%" PRId64
+                       ",\"offset\":%" PRId64 ",\"length\":%" PRId64 "}\n",
+                       part->begin_ms, part->end_ms, part->offset, part->length);
+    pthread_mutex_lock(&r->lock);
+    speak(r, line, (size_t)len);
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void say_last(struct report *r, const struct buffer *line)
 {
     pthread_mutex_lock(&r->lock);

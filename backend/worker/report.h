@@ -11,6 +11,7 @@
 
 struct error;
 struct media_facts;
+struct media_part;
 struct report;
 struct transcript;
 
@@ -22,6 +23,8 @@ void report_hello(struct report *r, const char *engine, const char *model);
 void report_expect(struct report *r, int cpu_seconds);
 /* Milliseconds of audio; total 0 when unknown. Cheap: most calls write nothing. */
 void report_progress(struct report *r, const char *stage, int64_t done_ms, int64_t total_ms);
+/* A part that is complete. */
+void report_part(struct report *r, const struct media_part *part);
 /* The last line. 0 or -ENOMEM. */
 int report_transcript(struct report *r, const struct transcript *t);
 int report_facts(struct report *r, const struct media_facts *facts, const char *codec);

@@ -19,7 +19,7 @@ static int sink_write(void *opaque, uint8_t *bytes, int len)
         return AVERROR(EFBIG);
     }
     for (int done = 0; done < len;) {
-        ssize_t n = pwrite(s->fd, bytes + done, (size_t)(len - done), s->offset);
+        ssize_t n = pwrite(s->fd, bytes + done, (size_t)(len - done), s->base + s->offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -56,10 +56,10 @@ static int64_t sink_seek(void *opaque, int64_t offset, int whence)
     return s->offset = offset;
 }
 
-int sink_open(struct sink *s, int fd, int64_t max_bytes)
+int sink_open(struct sink *s, int fd, int64_t base, int64_t max_bytes)
 {
-    *s = (struct sink){.fd = fd, .max_bytes = max_bytes};
-    if (ftruncate(fd, 0))
+    *s = (struct sink){.fd = fd, .base = base, .max_bytes = max_bytes};
+    if (!base && ftruncate(fd, 0))
         return -errno;
     unsigned char *buffer = av_malloc(BUFFER_SIZE);
     if (!buffer)

@@ -5,12 +5,13 @@
  *   {"type":"alive"}                                                   at work, nothing to tell
  *   {"type":"transcript","transcript":{...}}                           the end, or
  *   {"type":"facts","duration_ms":N,"channels":N,"sample_rate":N,"video":B,"codec":"..."}   the end of
- * --probe and --convert: of the recording, of the converted file ("flac" or "opus" in Ogg); duration -1, the
- * others 0: not known
+ * --probe, --convert and --split: of the recording, of the converted file ("flac" or "opus" in Ogg), of all
+ * parts together ("flac"); duration -1, the others 0: not known
+ *   {"type":"part","begin_ms":N,"end_ms":N,"offset":N,"length":N}  of --split: each, in order
  *   {"type":"error","class":"...","code":"...","detail":"...","errno":N}
  *
  * The worker finds the recording open for reading as WIRE_RECORDING_FD and writes to WIRE_OUTPUT_FD. With
- * --convert it finds an empty file open for writing as WIRE_CONVERTED_FD. */
+ * --convert or --split it finds an empty file open for writing as WIRE_CONVERTED_FD. */
 #pragma once
 
 #include <stddef.h>

@@ -28,7 +28,7 @@
     "echo '{\"type\":\"facts\",\"duration_ms\":900,\"channels\":1,\"sample_rate\":16000,\"video\":false,"    \
     "\"codec\":\"" codec "\"}' >&4\n"
 
-enum { RECORDINGS = 10, ERROR_MS = 100 };
+enum { RECORDINGS = 11, ERROR_MS = 100 };
 
 /* Recordings that ffmpeg makes once; a tone of 440 Hz in one channel, or noise. */
 static const struct recording {
@@ -49,6 +49,7 @@ static const struct recording {
     {"talk.ogg", "-f lavfi -i sine=440:d=4:r=48000 -c:a libopus", 4000, 1, 48000, false},
     {"six.flac", "-f lavfi -i sine=440:d=2:r=22050 -af 'pan=6c|c0=c0'", 2000, 6, 22050, false},
     {"front.wav", "-f lavfi -i 'aevalsrc=0|0|0.1*sin(2764*t):c=3.0:s=16000:d=2'", 2000, 3, 16000, false},
+    {"unbelievable.flac", "-f lavfi -i anullsrc=r=16000:cl=mono -t 600 -frame_size 16384", 600000, 1, 16000, false},
     {"long.wav", "-f lavfi -i anoisesrc=d=180:r=48000 -af 'pan=stereo|c0=c0'", 180000, 2, 48000, false},
 };
 
