@@ -15,6 +15,7 @@
 
 #include "backend/base/error.h"
 
+struct explanation;
 struct loop;
 struct transcript;
 
@@ -26,7 +27,25 @@ enum backend_stage {
     STAGE_RECOGNISING,
 };
 
-struct backend_job; /* one running job; made by start(), gone after finished(), failed() or cancel() */
+struct backend_job; /* one running job; made by start(), gone after finished(), failed(), postponed() or cancel() */
+
+/* Whether the provider of a paid service has billed what it was given. Values are stored: never renumber. */
+enum charge_kind {
+    CHARGE_NONE = 0,      /* certainly not */
+    CHARGE_POSSIBLE = 1,  /* it was sent, and nothing is known (yet) */
+    CHARGE_ESTIMATED = 2, /* yes, but it did not say how much: the length of the audio is taken */
+    CHARGE_BILLED = 3,    /* yes, and it said how much */
+};
+
+/* What one attempt at a job costs. The same at_ms again replaces what was said of that attempt before. */
+struct backend_charge {
+    int64_t at_ms; /* wall clock; its day is the one that it counts for */
+    enum charge_kind kind;
+    const char *model;
+    int64_t billed_ms;  /* audio; while CHARGE_POSSIBLE: the most that can be billed */
+    int64_t cost_micro; /* millionths of `currency` */
+    char currency[4];   /* ISO 4217; "": the price is not known */
+};
 
 /* An event may start other jobs, but must not cancel its own. */
 struct backend_events {
@@ -40,6 +59,14 @@ struct backend_events {
     void (*failed)(void *context, const struct error *error);
     /* The text as far as it is recognised, when that changes; the end may still be corrected. May be NULL. */
     void (*partial)(void *context, const char *text);
+    /* Something stays behind that the job has no more to do with: `state` (NUL-terminated, copied) is for discard(), now or
+     * after a restart. May be NULL. */
+    void (*left)(void *context, const char *state);
+    /* Said before anything that may cost money is sent, and when more is known. Never said of what is free. May be NULL. */
+    void (*charged)(void *context, const struct backend_charge *charge);
+    /* Nothing more of this backend may begin before that time (wall clock), as *error says; the job has cost nothing and is
+     * gone afterwards. What was begun goes on. NULL: failed(). */
+    void (*postponed)(void *context, const struct error *error, int64_t until_ms);
 };
 
 /* What to transcribe. The strings must stay valid for the call to start() only. */
@@ -50,6 +77,11 @@ struct backend_request {
     const char *settings;   /* the frozen settings: canonical JSON, as backend->freeze() made it */
     const char *checkpoint; /* NULL, or the last acknowledged checkpoint of an earlier run */
 };
+
+/* A question what would be done with a recording; gone after its answer or explain_cancel(). */
+struct backend_question;
+/* The answer: `explanation` is the callee's, NULL when out of memory. */
+typedef void backend_explained(void *context, struct explanation *explanation);
 
 struct backend {
     const char *name; /* "local" */
@@ -71,4 +103,16 @@ struct backend_operations {
     /* As cancel(), but remote work goes on, and the job with it, later, from its last checkpoint: for the end of the daemon.
      * NULL: cancel(). */
     void (*suspend)(struct backend_job *job);
+    /* Takes back what a job that will never go on has left elsewhere: what its last checkpoint names, or what was said by
+     * the event left(). done() comes later, once, unless the backend is freed before; *error has class ERROR_NONE when
+     * nothing is left that could be taken back, ERROR_TRANSIENT when that may work later. 0 or negative errno. NULL:
+     * there never is anything. */
+    int (*discard)(struct backend *backend, const char *checkpoint,
+                   void (*done)(void *context, const struct error *error), void *context);
+    /* Which model is taken for the recording, and why (backend/explain.h). Of *request, `work_dir` is not used, `settings`
+     * NULL means those of now, and `checkpoint` may be NULL. The answer comes once, later. NULL and *err when it cannot
+     * even begin. Both may be NULL: nothing to explain. */
+    struct backend_question *(*explain)(struct backend *backend, const struct backend_request *request,
+                                        backend_explained *answer, void *context, struct error *err);
+    void (*explain_cancel)(struct backend_question *question); /* no answer comes afterwards */
 };

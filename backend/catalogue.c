@@ -14,18 +14,18 @@
 #define US REGION_BIT(REGION_US)
 
 #define TIMES (FEATURE_SENTENCE_TIMES | FEATURE_WORD_TIMES)
+#define HOTWORDS (FEATURE_HOTWORDS | FEATURE_VOCABULARY)
 #define FUN_FEATURES                                                                                         \
-    (TIMES | FEATURE_SPEAKERS | FEATURE_HOTWORDS | FEATURE_WORD_FILTER | FEATURE_LANGUAGE_HINT |             \
-     FEATURE_CHANNELS)
+    (TIMES | FEATURE_SPEAKERS | HOTWORDS | FEATURE_WORD_FILTER | FEATURE_LANGUAGE_HINT | FEATURE_CHANNELS)
 #define PARAFORMER_FEATURES                                                                                  \
-    (TIMES | FEATURE_SPEAKERS | FEATURE_WORD_FILTER | FEATURE_CHANNELS | FEATURE_DISFLUENCY |                \
-     FEATURE_ALIGNMENT)
+    (TIMES | FEATURE_SPEAKERS | FEATURE_VOCABULARY | FEATURE_WORD_FILTER | FEATURE_CHANNELS |                \
+     FEATURE_DISFLUENCY | FEATURE_ALIGNMENT)
 #define FILETRANS_FEATURES                                                                                   \
     (TIMES | FEATURE_EMOTION | FEATURE_LANGUAGE | FEATURE_LANGUAGE_HINT | FEATURE_CHANNELS | FEATURE_ITN)
 #define QWEN_FLASH_FEATURES                                                                                  \
     (FEATURE_EMOTION | FEATURE_LANGUAGE | FEATURE_LANGUAGE_HINT | FEATURE_ITN | FEATURE_STREAMING)
 #define FUN_FLASH_FEATURES                                                                                   \
-    (TIMES | FEATURE_HOTWORDS | FEATURE_CONTEXT | FEATURE_LANGUAGE_HINT | FEATURE_STREAMING)
+    (TIMES | HOTWORDS | FEATURE_CONTEXT | FEATURE_LANGUAGE_HINT | FEATURE_STREAMING)
 
 #define FUN_LANGUAGES                                                                                        \
     "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk"
@@ -33,7 +33,11 @@
 #define QWEN_LANGUAGES "zh yue en ja de ko ru fr pt ar it es hi id th tr uk vi cs da fil fi is ms no pl sv"
 #define QWEN_WORD_LANGUAGES "zh en ja ko de fr es it pt ru"
 
-#define TASK_LIMITS .max_ms = HOURS(12), .max_bytes = GIB(2), .speakers_max_ms = HOURS(2)
+#define TASK_FORMATS "aac amr avi flac flv m4a mkv mov mp3 mp4 mpeg ogg opus wav webm wma wmv"
+#define FLASH_FORMATS "aac amr avi aiff flac flv mkv mp3 mpeg ogg opus wav webm wma wmv"
+
+#define TASK_LIMITS                                                                                          \
+    .max_ms = HOURS(12), .max_bytes = GIB(2), .speakers_max_ms = HOURS(2), .formats = TASK_FORMATS
 #define FLASH_LIMITS .max_ms = MINUTES(5), .max_bytes = MIB(10)
 #define FLASH_CALLS (CALL_SYNC | CALL_STREAM)
 
@@ -45,10 +49,11 @@
         .languages = (languages_), .hotword_languages = "zh en ja", .per_minute = {600, (singapore_rpm)},    \
         .price = {220, 35}, .rank = (rank_)                                                                  \
     }
-#define PARAFORMER(model_name, more_features, rate, languages_, rpm, rank_)                                  \
+#define PARAFORMER(model_name, more_features, rate, least, languages_, rpm, rank_)                           \
     {                                                                                                        \
         .name = (model_name), .family = FAMILY_PARAFORMER, .regions = BEIJING, .calls = CALL_TASK,           \
         .features = PARAFORMER_FEATURES | (more_features), TASK_LIMITS, .sample_rate = (rate),               \
+        .least_rate = (least),                                                                               \
         .languages = (languages_), .hotword_languages = "zh en ja yue ko de fr ru", .per_minute = {(rpm)},   \
         .price = {80}, .rank = (rank_)                                                                       \
     }
@@ -63,7 +68,8 @@
     {                                                                                                        \
         .name = (model_name), .snapshot = (stands_for), .family = FAMILY_QWEN_ASR_FLASH,                     \
         .regions = (regions_), .calls = FLASH_CALLS | (more_calls), .features = QWEN_FLASH_FEATURES,         \
-        FLASH_LIMITS, .languages = QWEN_LANGUAGES, .per_minute = {100, 100, 100}, .rank = (rank_),           \
+        FLASH_LIMITS, .formats = FLASH_FORMATS, .languages = QWEN_LANGUAGES,                                 \
+        .per_minute = {100, 100, 100}, .rank = (rank_),                                                      \
         .price = {                                                                                           \
             __VA_ARGS__                                                                                      \
         }                                                                                                    \
@@ -79,7 +85,8 @@ static const struct model models[] = {
     FUN_ASR("fun-asr-mtl-2025-08-25", NULL, MTL_LANGUAGES, 100, 0),
 
     {.name = "fun-asr-flash-2026-06-15", .family = FAMILY_FUN_ASR_FLASH, .regions = BEIJING | SINGAPORE,
-     .calls = FLASH_CALLS, .features = FUN_FLASH_FEATURES, FLASH_LIMITS, .languages = FUN_LANGUAGES,
+     .calls = FLASH_CALLS, .features = FUN_FLASH_FEATURES, FLASH_LIMITS, .formats = TASK_FORMATS,
+     .languages = FUN_LANGUAGES,
      .hotword_languages = "zh en ja", .per_minute = {600, 600}, .rank = 50},
 
     FILETRANS("qwen3-asr-flash-filetrans", "qwen3-asr-flash-filetrans-2025-11-17", 70),
@@ -91,11 +98,11 @@ static const struct model models[] = {
     QWEN_FLASH("qwen3-asr-flash-us", "qwen3-asr-flash-2025-09-08-us", US, 0, 90, 0, 0, 35),
     QWEN_FLASH("qwen3-asr-flash-2025-09-08-us", NULL, US, 0, 0, 0, 0, 35),
 
-    PARAFORMER("paraformer-v2", FEATURE_HOTWORDS | FEATURE_LANGUAGE_HINT, 0, "zh en ja yue ko de fr ru", 1200, 40),
-    PARAFORMER("paraformer-8k-v2", FEATURE_HOTWORDS, 8000, "zh", 1200, 0),
-    PARAFORMER("paraformer-v1", 0, 0, "zh en", 600, 0),
-    PARAFORMER("paraformer-8k-v1", 0, 8000, "zh", 600, 0),
-    PARAFORMER("paraformer-mtl-v1", 0, 0, "zh en ja ko es id fr de it ms", 600, 0),
+    PARAFORMER("paraformer-v2", FEATURE_HOTWORDS | FEATURE_LANGUAGE_HINT, 0, 0, "zh en ja yue ko de fr ru", 1200, 40),
+    PARAFORMER("paraformer-8k-v2", FEATURE_HOTWORDS, 8000, 0, "zh", 1200, 0),
+    PARAFORMER("paraformer-v1", 0, 0, 0, "zh en", 600, 0),
+    PARAFORMER("paraformer-8k-v1", 0, 8000, 0, "zh", 600, 0),
+    PARAFORMER("paraformer-mtl-v1", 0, 0, 16000, "zh en ja ko es id fr de it ms", 600, 0),
 
     {.name = NULL},
 };
@@ -129,6 +136,7 @@ static const struct {
     {FEATURE_ITN, "numbers written as digits"},
     {FEATURE_DISFLUENCY, "removal of filler words"},
     {FEATURE_ALIGNMENT, "calibrated times"},
+    {FEATURE_VOCABULARY, "a list of hotwords"},
 };
 
 const struct model *catalogue_all(void)
@@ -172,6 +180,34 @@ int catalogue_language_in(const char *list, const char *language)
         list += code + strspn(list + code, " ");
     }
     return 0;
+}
+
+/* What other extensions the same formats have. */
+static const char *const synonyms[][2] = {
+    {"aif", "aiff"}, {"m4b", "m4a"}, {"mka", "mkv"}, {"mpg", "mpeg"}, {"mpga", "mp3"}, {"oga", "ogg"},
+};
+
+const char *catalogue_format(const char *extension)
+{
+    for (size_t i = 0; i < sizeof synonyms / sizeof *synonyms; i++)
+        if (strcmp(extension, synonyms[i][0]) == 0)
+            return synonyms[i][1];
+    return extension;
+}
+
+bool catalogue_takes_format(const struct model *model, const char *extension)
+{
+    if (!extension || !model->formats)
+        return true;
+    const char *format = catalogue_format(extension);
+    size_t len = strlen(format);
+    for (const char *at = model->formats; *at;) {
+        size_t n = strcspn(at, " ");
+        if (n == len && strncmp(at, format, n) == 0)
+            return true;
+        at += n + strspn(at + n, " ");
+    }
+    return false;
 }
 
 const char *catalogue_feature_title(enum model_feature feature)

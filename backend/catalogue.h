@@ -3,6 +3,7 @@
  * Studio's documentation, as of August 2026. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,7 +46,7 @@ enum model_feature {
     FEATURE_EMOTION = 1 << 3,
     FEATURE_LANGUAGE = 1 << 4,      /* says which language was spoken */
     FEATURE_LANGUAGE_HINT = 1 << 5, /* can be told the language */
-    FEATURE_HOTWORDS = 1 << 6,      /* vocabulary_id */
+    FEATURE_HOTWORDS = 1 << 6,      /* lists of its own making, and vocabulary_id */
     FEATURE_CONTEXT = 1 << 7,
     FEATURE_WORD_FILTER = 1 << 8,
     FEATURE_STREAMING = 1 << 9,
@@ -53,6 +54,7 @@ enum model_feature {
     FEATURE_ITN = 1 << 11,      /* numbers and dates as people write them */
     FEATURE_DISFLUENCY = 1 << 12,
     FEATURE_ALIGNMENT = 1 << 13, /* calibrates times */
+    FEATURE_VOCABULARY = 1 << 14, /* a list made at the service: vocabulary_id, or phrase_id of old models */
 };
 
 struct model {
@@ -65,6 +67,8 @@ struct model {
     int64_t max_ms, max_bytes;
     int64_t speakers_max_ms;       /* with FEATURE_SPEAKERS */
     int sample_rate;               /* the only one it is made for, Hz; 0: any */
+    int least_rate;                /* the lowest it is made for, Hz; 0: any */
+    const char *formats;           /* of files it takes, by their usual extension, with a space between */
     const char *languages;         /* codes with a space between */
     const char *word_languages;    /* where word times are reliable; NULL: everywhere */
     const char *hotword_languages; /* allowed in "lang" of a hotword */
@@ -88,6 +92,11 @@ enum region catalogue_region_find(const char *name);
 /* A language code among the codes of a list ("zh en ja"), whatever its script or country: "en-GB" is in "zh
  * en". */
 int catalogue_language_in(const char *list, const char *language);
+
+/* The name of a format by the extension of its files (lower case, without a dot): "mpeg" for "mpg". */
+const char *catalogue_format(const char *extension);
+/* Whether the model takes a file with that extension; NULL: nobody knows, so it does. */
+bool catalogue_takes_format(const struct model *model, const char *extension);
 
 /* For people: "speaker labels". One feature only. */
 const char *catalogue_feature_title(enum model_feature feature);

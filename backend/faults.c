@@ -112,6 +112,11 @@ static const struct fault_row rows[] = {
     {403, "*", NULL, ERROR_PERSON, "cloud.permission"},
     {404, "*", NULL, ERROR_PERSON, "cloud.address"},
     {405, "*", NULL, ERROR_PERSON, "cloud.address"},
+    {301, "*", NULL, ERROR_PERSON, "cloud.address"}, /* nobody is followed elsewhere with the key */
+    {302, "*", NULL, ERROR_PERSON, "cloud.address"},
+    {303, "*", NULL, ERROR_PERSON, "cloud.address"},
+    {307, "*", NULL, ERROR_PERSON, "cloud.address"},
+    {308, "*", NULL, ERROR_PERSON, "cloud.address"},
     {408, "*", NULL, ERROR_TRANSIENT, "cloud.down"},
     {413, "*", NULL, ERROR_PERMANENT, "media.too_large"},
     {425, "*", NULL, ERROR_TRANSIENT, "cloud.busy"},

@@ -19,21 +19,18 @@
 #include "backend/base/buffer.h"
 #include "backend/base/loop.h"
 #include "backend/http_internal.h"
+#include "backend/secrets.h"
 
 #define DEFAULT_LIMIT ((size_t)16 << 20)
-#define DEFAULT_CONNECT_MS 10000
-#define DEFAULT_TOTAL_MS 300000
-#define DEFAULT_LOW_SPEED_SECONDS 60
-#define LOW_SPEED_BYTES 10L /* a second */
-#define HEADER_LIMIT 65536  /* bytes of all headers of an answer */
+#define HEADER_LIMIT 65536 /* bytes of all headers of an answer */
 #define PROGRESS_EVERY_MS 200
-#define MAX_REDIRECTS 5L
+#define MOST_KEPT 64L /* idle connections */
 
 struct http {
     struct loop *loop;
     CURLM *multi;
     struct loop_timer *timer;
-    char *user_agent, *ca_file, *proxy;
+    char *user_agent, *ca_file, *proxy, *no_proxy;
     struct http_request *requests;
     struct http_request *ready; /* have something to deliver */
 };
@@ -47,6 +44,7 @@ struct http_request {
     struct http_source source;
     struct http_source *part_sources;
     size_t part_count;
+    bool is_https, by_proxy;
 
     void (*on_data)(void *context, const struct http_response *so_far, const char *data, size_t length);
     void (*on_progress)(void *context, int64_t sent, int64_t received);
@@ -134,12 +132,10 @@ static int on_transfer(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 {
     struct http_request *r = arg;
     (void)down_total, (void)up_total;
-    if (up == r->sent_now && down == r->received_now)
-        return 0;
+    r->progressed |= up != r->sent_now || down != r->received_now;
     r->sent_now = up;
     r->received_now = down;
-    r->progressed = true;
-    if (loop_now_ms() - r->progress_ms >= PROGRESS_EVERY_MS)
+    if (r->progressed && loop_now_ms() - r->progress_ms >= PROGRESS_EVERY_MS)
         mark_ready(r);
     return 0;
 }
@@ -202,6 +198,16 @@ static int64_t info(const struct http_request *r, CURLINFO which)
     return value;
 }
 
+/* What a proxy is asked first counts as sent, too; but without a TLS session the other side got nothing of
+ * it.
+ */
+static bool reached_the_proxy_only(const struct http_request *r)
+{
+    long fresh = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_NUM_CONNECTS, &fresh);
+    return r->by_proxy && r->is_https && fresh > 0 && info(r, CURLINFO_APPCONNECT_TIME_T) == 0;
+}
+
 static void describe(const struct http_request *r, struct http_response *response)
 {
     long status = 0, request_bytes = 0, os = 0;
@@ -216,7 +222,7 @@ static void describe(const struct http_request *r, struct http_response *respons
     *response = (struct http_response){.end = r->finished ? end_of(r) : HTTP_ANSWERED,
                                        .status = (int)status,
                                        .curl_code = (int)r->result,
-                                       .sent = request_bytes > 0,
+                                       .sent = request_bytes > 0 && !reached_the_proxy_only(r),
                                        .body = body,
                                        .length = r->answer.len,
                                        .bytes_sent = info(r, CURLINFO_SIZE_UPLOAD_T),
@@ -227,6 +233,8 @@ static void describe(const struct http_request *r, struct http_response *respons
                                        .headers = &r->answer_headers};
     if (response->end == HTTP_ANSWERED)
         return;
+    if (response->end == HTTP_BROKEN && reached_the_proxy_only(r))
+        response->end = HTTP_NO_CONNECTION;
     response->sys = response->end == HTTP_SOURCE ? source_errno(r) : (int)os;
     if (response->end == HTTP_SOURCE)
         snprintf(response->detail, sizeof response->detail, "the data to be sent cannot be read: %s",
@@ -240,13 +248,15 @@ static void describe(const struct http_request *r, struct http_response *respons
 
 static void request_free(struct http_request *r)
 {
-    if (r->is_ready)
-        DL_DELETE2(r->http->ready, r, ready_prev, ready_next);
     if (r->easy) {
         curl_multi_remove_handle(r->http->multi, r->easy); /* harmless if it is no longer in there */
         curl_easy_cleanup(r->easy);
     }
+    if (r->is_ready) /* only now: libcurl reports progress even from the calls above */
+        DL_DELETE2(r->http->ready, r, ready_prev, ready_next);
     curl_mime_free(r->form);
+    for (struct curl_slist *h = r->headers; h; h = h->next)
+        explicit_bzero(h->data, strlen(h->data)); /* one of them may hold a key */
     curl_slist_free_all(r->headers);
     free(r->body);
     free(r->part_sources);
@@ -380,45 +390,6 @@ static int set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *s
 
 /* ---- starting ---- */
 
-static CURLcode set_limits(CURL *easy, const struct http_call *call)
-{
-    int64_t connect_ms = call->connect_ms ? call->connect_ms : DEFAULT_CONNECT_MS;
-    int64_t total_ms = call->total_ms ? call->total_ms : DEFAULT_TOTAL_MS;
-    int slow = call->low_speed_seconds ? call->low_speed_seconds : DEFAULT_LOW_SPEED_SECONDS;
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(total_ms > 0 ? total_ms : 0));
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
-    return rc ? rc : curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)slow);
-}
-
-static CURLcode set_manners(const struct http *http, CURL *easy, const struct http_call *call,
-                            enum http_address address)
-{
-    const char *schemes = call->plain_http || address == ADDRESS_LOOPBACK ? "http,https" : "https";
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, schemes);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, call->redirects ? 1L : 0L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    /* The empty string switches off what the environment says. This machine is never asked for by way of a
-     * proxy. */
-    rc = rc ? rc
-            : curl_easy_setopt(easy, CURLOPT_PROXY,
-                               http->proxy && address != ADDRESS_LOOPBACK ? http->proxy : "");
-    rc =
-        rc ? rc : curl_easy_setopt(easy, CURLOPT_USERAGENT, http->user_agent ? http->user_agent : "scribefs");
-    if (!rc && http->ca_file)
-        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
-    if (!rc && call->once)
-        rc = curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    return rc;
-}
-
 static CURLcode set_callbacks(struct http_request *r)
 {
     CURLcode rc = curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
@@ -509,12 +480,15 @@ struct http_request *http_start(struct http *http, const struct http_call *call,
     r->done = call->done;
     r->context = call->context;
     r->limit = call->response_limit ? call->response_limit : DEFAULT_LIMIT;
+    r->is_https = strncasecmp(call->url, "https:", 6) == 0;
+    r->by_proxy = http->proxy && address != ADDRESS_LOOPBACK; /* this machine needs none */
     DL_APPEND(http->requests, r);
     r->easy = curl_easy_init();
+    struct http_config config = {http->user_agent, http->ca_file, http->proxy, http->no_proxy};
     CURLcode rc = r->easy ? curl_easy_setopt(r->easy, CURLOPT_URL, call->url) : CURLE_OUT_OF_MEMORY;
     rc = rc ? rc : set_callbacks(r);
-    rc = rc ? rc : set_limits(r->easy, call);
-    rc = rc ? rc : set_manners(http, r->easy, call, address);
+    rc = rc ? rc : http_set_limits(r->easy, call);
+    rc = rc ? rc : http_set_manners(r->easy, &config, call, r->by_proxy);
     rc = rc ? rc : set_body(r, call);
     rc = rc ? rc : set_headers(r, call);
     if (rc == CURLE_OK && curl_multi_add_handle(http->multi, r->easy) != CURLM_OK)
@@ -549,6 +523,9 @@ static int copy_text(char **to, const char *from)
 int http_new(struct loop *loop, const struct http_config *config, struct http **out)
 {
     pthread_once(&global_once, global_start);
+    int rc = config->ca_file ? http_check_authorities(config->ca_file) : 0;
+    if (rc)
+        return rc;
     struct http *http = calloc(1, sizeof *http);
     if (!http)
         return -ENOMEM;
@@ -556,7 +533,8 @@ int http_new(struct loop *loop, const struct http_config *config, struct http **
     http->timer = loop_timer(loop, on_timer, http);
     http->multi = curl_multi_init();
     if (!http->timer || !http->multi || copy_text(&http->user_agent, config->user_agent) ||
-        copy_text(&http->ca_file, config->ca_file) || copy_text(&http->proxy, config->proxy)) {
+        copy_text(&http->ca_file, config->ca_file) || copy_text(&http->proxy, config->proxy) ||
+        copy_text(&http->no_proxy, config->no_proxy)) {
         http_free(http);
         return -ENOMEM;
     }
@@ -564,6 +542,7 @@ int http_new(struct loop *loop, const struct http_config *config, struct http **
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, MOST_KEPT);
     *out = http;
     return 0;
 }
@@ -578,6 +557,7 @@ void http_free(struct http *http)
     loop_timer_free(http->timer);
     free(http->user_agent);
     free(http->ca_file);
-    free(http->proxy);
+    secret_free(http->proxy); /* may hold a password */
+    free(http->no_proxy);
     free(http);
 }

@@ -1,9 +1,10 @@
 /* HTTP requests on the jobs loop: libcurl's multi interface, one thread, connections kept and reused.
  *
  * This layer gives facts and takes no decisions: a status of 500 is an exchange that worked. Safe by default:
- * https only (plain http to this machine itself), certificates verified, no redirects, no proxy from the
- * environment, no cookies, no netrc, sizes and times bounded. It never repeats headers or addresses in a
- * message, so that no secret gets into a log.
+ * https only (plain http to this machine itself), TLS 1.2 or later, certificates verified, no redirects, none
+ * at all from https to http, no cookies, no netrc, sizes and times bounded; nothing is taken from the
+ * environment. A proxy sees only where an https request goes: its headers and body are inside the tunnel. No
+ * message repeats headers or addresses, so that no secret gets into a log.
  *
  * All callbacks run on the loop's thread and outside libcurl: they may start and cancel any request, also
  * their own. None is called from inside http_start() or http_cancel(). */
@@ -22,7 +23,8 @@ struct loop;
 struct http_config {
     const char *user_agent; /* NULL: "scribefs" */
     const char *ca_file;    /* PEM file of trusted authorities; NULL: the system's */
-    const char *proxy;      /* NULL: none; the environment is not asked */
+    const char *proxy;      /* "[SCHEME://][USER:PASSWORD@]HOST[:PORT]"; NULL: none */
+    const char *no_proxy;   /* hosts and domains that need none, commas between; NULL: this machine only */
 };
 
 /* How an exchange ended. */
@@ -104,8 +106,9 @@ struct http_call {
     void *context;
 };
 
-int http_new(struct loop *loop, const struct http_config *config,
-             struct http **out); /* 0 or negative errno */
+/* Copies the configuration. 0 or negative errno: -EINVAL, -ENOENT, -EACCES … when nothing can be read from
+ * ca_file. */
+int http_new(struct loop *loop, const struct http_config *config, struct http **out);
 /* Cancels what is running. Not from inside a callback. */
 void http_free(struct http *http);
 /* NULL and *err (code "http.request") when it cannot even begin: an address that is refused, or no memory. */

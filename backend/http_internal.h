@@ -1,5 +1,5 @@
-/* What the files of the HTTP client share: request bodies in the form libcurl asks for them, and the check of
- * addresses. */
+/* What the files of the HTTP client share: request bodies in the form libcurl asks for them, how requests are
+ * made, and the check of addresses. */
 #pragma once
 
 #include <curl/curl.h>
@@ -25,3 +25,11 @@ int http_form(CURL *easy, const struct http_part *parts, size_t part_count, stru
 
 enum http_address { ADDRESS_BAD, ADDRESS_HTTP, ADDRESS_HTTPS, ADDRESS_LOOPBACK };
 enum http_address http_address(const char *url);
+
+/* How long a request may take. */
+CURLcode http_set_limits(CURL *easy, const struct http_call *call);
+/* Whom it trusts, where it may be led, and the way it goes. */
+CURLcode http_set_manners(CURL *easy, const struct http_config *config, const struct http_call *call,
+                          bool by_proxy);
+/* 0 if the PEM file holds certificates, or negative errno. */
+int http_check_authorities(const char *file);

@@ -11,6 +11,8 @@
 /* What reduced audio needs at most: FLAC of 16 kHz speech stays below 24 kB a second, Opus at 32 kbit/s needs
  * 4 kB. */
 #define REDUCED_BYTES_PER_SECOND 4096
+#define USUAL_RATE 16000 /* Hz: what models listen to, whatever they are sent */
+#define OVERLAP_MS 180000 /* long enough for everybody who talks in a conversation to say something */
 
 /* A length in the words of a limit: "12 hours", "5 minutes". */
 static void say_length(int64_t ms, char *text, size_t size)
@@ -38,9 +40,17 @@ static bool reliable_words(const struct model *m, const struct route_needs *need
            catalogue_language_in(m->word_languages, needs->language);
 }
 
+/* That language and no other: it need not be told. */
+static bool knows_only(const struct model *m, const char *language)
+{
+    return !strchr(m->languages, ' ') && catalogue_language_in(m->languages, language);
+}
+
 static int check_features(const struct model *m, const struct route_needs *needs, struct error *err)
 {
     unsigned missing = needs->features & ~m->features;
+    if (knows_only(m, needs->language))
+        missing &= ~(unsigned)FEATURE_LANGUAGE_HINT;
     if (missing) {
         enum model_feature first = (enum model_feature)(missing & -missing);
         return error_set(err, ERROR_PERMANENT, ENOTSUP, "route.feature", "%s does not offer %s", m->name,
@@ -52,10 +62,13 @@ static int check_features(const struct model *m, const struct route_needs *needs
     return 0;
 }
 
-/* Speakers are told apart in one channel only, by listening to the whole of it. */
+/* Speakers are told apart in one channel only, by listening to the whole of it. And unless channels are asked
+ * for, a model listens to the first one only: what is said in the others would be lost. */
 static int check_channels(const struct model *m, const struct route_needs *needs, struct route *route,
                           struct error *err)
 {
+    bool alone = needs->features & FEATURE_CHANNELS || needs->named_channel;
+    route->mix_down = needs->channels > 1 && needs->can_convert && !alone;
     if (!(needs->features & FEATURE_SPEAKERS))
         return 0;
     if (needs->features & FEATURE_CHANNELS)
@@ -71,6 +84,24 @@ static int check_channels(const struct model *m, const struct route_needs *needs
     return 0;
 }
 
+static int check_form(const struct model *m, const struct route_needs *needs, struct route *route,
+                      struct error *err)
+{
+    int rate = needs->sample_rate;
+    bool wrong_rate = rate > 0 && ((m->sample_rate && rate != m->sample_rate) || rate < m->least_rate);
+    bool wrong_format = !catalogue_takes_format(m, needs->format);
+    route->sample_rate = m->sample_rate ? m->sample_rate : USUAL_RATE;
+    route->convert = wrong_rate || wrong_format;
+    if (!route->convert || needs->can_convert)
+        return 0;
+    if (wrong_format)
+        return error_set(err, ERROR_PERMANENT, ENOTSUP, "route.form", "%s does not take files of the type \"%s\"",
+                         m->name, needs->format);
+    return error_set(err, ERROR_PERMANENT, ENOTSUP, "route.form",
+                     "%s is made for sound of %s%d Hz; this recording has %d Hz", m->name,
+                     m->sample_rate ? "" : "at least ", m->sample_rate ? m->sample_rate : m->least_rate, rate);
+}
+
 static int check_length(const struct model *m, const struct route_needs *needs, struct route *route,
                         struct error *err)
 {
@@ -78,16 +109,18 @@ static int check_length(const struct model *m, const struct route_needs *needs, 
     int64_t limit = speakers && m->speakers_max_ms ? m->speakers_max_ms : m->max_ms;
     if (needs->duration_ms <= limit)
         return 0;
-    if (needs->can_split && !speakers) {
+    if (needs->can_split) {
         route->split_ms = limit;
+        route->overlap_ms = speakers ? OVERLAP_MS : 0; /* speakers are known again by what both parts heard */
         return 0;
     }
     char text[40], own[40];
     say_length(limit, text, sizeof text);
     say_length(needs->duration_ms, own, sizeof own);
     return error_set(err, ERROR_PERMANENT, EFBIG, "media.too_long",
-                     "%s takes at most %s%s; this recording has %s", m->name, text,
-                     speakers ? " with speaker labels" : "", own);
+                     "%s takes at most %s%s; this recording has %s%s%s", m->name, text,
+                     speakers ? " with speaker labels" : "", own, needs->why_whole ? "; " : "",
+                     needs->why_whole ? needs->why_whole : "");
 }
 
 static int check_size(const struct model *m, const struct route_needs *needs, struct route *route,
@@ -96,9 +129,9 @@ static int check_size(const struct model *m, const struct route_needs *needs, st
     int64_t limit = needs->inlined && route->call != CALL_TASK ? CATALOGUE_INLINE_BYTES : m->max_bytes;
     if (limit > m->max_bytes)
         limit = m->max_bytes;
-    if (needs->bytes <= limit)
+    if (needs->bytes <= limit || route->split_ms) /* parts are made as large as they may be */
         return 0;
-    int64_t seconds = (route->split_ms ? route->split_ms : needs->duration_ms) / 1000;
+    int64_t seconds = needs->duration_ms / 1000;
     if (needs->can_convert && needs->duration_ms >= 0 && seconds * REDUCED_BYTES_PER_SECOND <= limit) {
         route->reduce = true;
         return 0;
@@ -139,6 +172,7 @@ static int check(const struct model *m, const struct route_needs *needs, struct 
                          "%s cannot be called in any way that is set up here%s", m->name,
                          calls & CALL_TASK ? "; it needs a place to publish recordings" : "");
     rc = check_channels(m, needs, route, err);
+    rc = rc ? rc : check_form(m, needs, route, err);
     rc = rc ? rc : check_length(m, needs, route, err);
     return rc ? rc : check_size(m, needs, route, err);
 }
@@ -221,6 +255,26 @@ int route_choose(const struct route_needs *needs, struct route *route, struct er
     return check(m, needs, route, err);
 }
 
+int route_check(const struct model *model, const struct route_needs *needs, struct route *route,
+                struct error *err)
+{
+    return check(model, needs, route, err);
+}
+
+static void explain_chosen(const struct route *route, struct buffer *out)
+{
+    char length[40];
+    buffer_printf(out, "%s: chosen", route->model->name);
+    buffer_puts(out, route->mix_down ? ", mixed down to one channel" : "");
+    buffer_puts(out, route->convert ? ", converted first" : "");
+    buffer_puts(out, route->reduce ? ", reduced to 16 kHz first" : "");
+    if (route->split_ms) {
+        say_length(route->split_ms, length, sizeof length);
+        buffer_printf(out, ", cut into parts of at most %s", length);
+    }
+    buffer_puts(out, "\n");
+}
+
 void route_explain(const struct route_needs *needs, struct buffer *out)
 {
     struct route chosen = {0}, route;
@@ -235,9 +289,7 @@ void route_explain(const struct route_needs *needs, struct buffer *out)
         if (check(m, needs, &route, &err) != 0)
             buffer_printf(out, "%s: %s\n", m->name, err.detail);
         else if (found && m == chosen.model)
-            buffer_printf(
-                out, "%s: chosen%s%s%s\n", m->name, route.mix_down ? ", mixed down to one channel" : "",
-                route.reduce ? ", reduced to 16 kHz first" : "", route.split_ms ? ", cut into pieces" : "");
+            explain_chosen(&chosen, out);
         else
             buffer_printf(out, "%s: possible\n", m->name);
     }

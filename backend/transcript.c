@@ -177,6 +177,8 @@ void transcript_normalise(struct transcript *t)
         t->duration_ms = MAX_MS;
     if (t->billed_ms < 0)
         t->billed_ms = 0;
+    if (t->cost_micro < 0)
+        t->cost_micro = 0;
 
     bool ordered = true;
     for (size_t i = 0; i < t->sentence_count; i++) {

@@ -42,6 +42,9 @@ struct transcript {
     char *task_id;      /* remote task, if there was one */
     char *request_id;   /* remote request, if there was one */
     int64_t billed_ms;  /* what the provider billed; 0 when free */
+    int64_t cost_micro; /* what that costs by the price list, millionths of `currency`; 0: free or not known */
+    char currency[4];   /* ISO 4217, or "" */
+    bool billed_estimated; /* the provider did not say what it billed: billed_ms is from the length */
     bool times_estimated; /* word or sentence times were distributed, not recognised */
 };
 

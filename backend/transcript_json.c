@@ -80,6 +80,12 @@ int transcript_to_json(const struct transcript *t, struct buffer *out)
     add_optional(out, "request_id", t->request_id);
     if (t->billed_ms > 0)
         buffer_printf(out, ",\"billed_ms\":%" PRId64, t->billed_ms);
+    if (t->billed_estimated)
+        buffer_puts(out, ",\"billed_estimated\":true");
+    if (t->currency[0]) {
+        buffer_printf(out, ",\"cost_micro\":%" PRId64, t->cost_micro);
+        add_optional(out, "currency", t->currency);
+    }
     if (t->times_estimated)
         buffer_puts(out, ",\"times_estimated\":true");
     buffer_puts(out, ",\"sentences\":[");
@@ -210,6 +216,28 @@ static int read_sentence(const cJSON *json, struct transcript *t, struct error *
     return rc;
 }
 
+static int read_switch(const cJSON *object, const char *key, bool *value, struct error *err)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (item && !cJSON_IsBool(item))
+        return invalid(err, key, "is not true or false");
+    *value = cJSON_IsTrue(item);
+    return 0;
+}
+
+/* An amount means nothing without its currency. */
+static int read_cost(const cJSON *json, struct transcript *t, struct error *err)
+{
+    cleanup_free char *currency = NULL;
+    int rc = read_text(json, "currency", false, &currency, err);
+    if (rc || !currency)
+        return rc;
+    if (strlen(currency) != sizeof t->currency - 1)
+        return invalid(err, "currency", "is not a code of three letters");
+    memcpy(t->currency, currency, sizeof t->currency);
+    return read_integer(json, "cost_micro", true, 0, (int64_t)MAX_INTEGER, &t->cost_micro, err);
+}
+
 static int read_transcript(const cJSON *json, struct transcript *t, struct error *err)
 {
     if (!cJSON_IsObject(json))
@@ -234,12 +262,14 @@ static int read_transcript(const cJSON *json, struct transcript *t, struct error
     int rc = read_integer(json, "duration_ms", false, 0, (int64_t)MAX_INTEGER, &t->duration_ms, err);
     if (!rc)
         rc = read_integer(json, "billed_ms", false, 0, (int64_t)MAX_INTEGER, &t->billed_ms, err);
+    if (!rc)
+        rc = read_switch(json, "billed_estimated", &t->billed_estimated, err);
+    if (!rc)
+        rc = read_cost(json, t, err);
+    if (!rc)
+        rc = read_switch(json, "times_estimated", &t->times_estimated, err);
     if (rc)
         return rc;
-    const cJSON *estimated = cJSON_GetObjectItemCaseSensitive(json, "times_estimated");
-    if (estimated && !cJSON_IsBool(estimated))
-        return invalid(err, "times_estimated", "is not true or false");
-    t->times_estimated = cJSON_IsTrue(estimated);
 
     const cJSON *sentences = cJSON_GetObjectItemCaseSensitive(json, "sentences");
     if (!cJSON_IsArray(sentences))

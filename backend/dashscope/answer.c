@@ -18,6 +18,7 @@
 #include "backend/dashscope/parse_internal.h"
 #include "backend/faults.h"
 #include "backend/transcript.h"
+#include "backend/transcript_finish.h"
 
 struct piece {
     cJSON *json; /* the newest form of a sentence */
@@ -323,7 +324,7 @@ struct transcript *answer_take(struct answer *a, int64_t duration_ms, struct err
     t->duration_ms = duration_ms;
     t->billed_ms = a->billed_ms;
     t->request_id = steal_ptr(a->request_id);
-    estimate_times(t, duration_ms);
-    finish_transcript(t);
+    transcript_estimate_times(t, duration_ms);
+    transcript_finish(t);
     return steal_ptr(t);
 }

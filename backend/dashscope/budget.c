@@ -2,7 +2,6 @@
 #include "backend/dashscope/budget.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include <utlist.h>
 
@@ -30,9 +29,7 @@ struct budget {
 
 static int64_t now_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return loop_now_ms() * 1000;
 }
 
 static void serve(void *arg)
@@ -60,7 +57,9 @@ struct budget *budget_new(struct loop *loop, int per_minute)
         return NULL;
     b->loop = loop;
     b->timer = loop_timer(loop, serve, b);
-    b->interval_us = 60000000 / (per_minute > 0 ? per_minute : 1);
+    /* A twentieth slower than allowed: the service counts within any minute or second, and requests that leave
+     * evenly do not arrive so. */
+    b->interval_us = 63000000 / (per_minute > 0 ? per_minute : 1);
     if (!b->timer) {
         free(b);
         return NULL;
@@ -116,11 +115,14 @@ void budget_refused(struct budget *b, int64_t retry_after_ms)
     b->pause_ms = b->pause_ms ? b->pause_ms * 2 : FIRST_PAUSE_MS;
     if (b->pause_ms > LONGEST_PAUSE_MS)
         b->pause_ms = LONGEST_PAUSE_MS;
-    int64_t wait = retry_after_ms >= 0 ? retry_after_ms : b->pause_ms;
-    if (wait > LONGEST_ASKED_MS)
-        wait = LONGEST_ASKED_MS;
-    if (now + wait * 1000 > b->next_us)
-        b->next_us = now + wait * 1000;
+    budget_pause(b, retry_after_ms >= 0 ? retry_after_ms : b->pause_ms);
+}
+
+void budget_pause(struct budget *b, int64_t ms)
+{
+    int64_t until = now_us() + (ms < LONGEST_ASKED_MS ? ms : LONGEST_ASKED_MS) * 1000;
+    if (until > b->next_us)
+        b->next_us = until;
 }
 
 void budget_accepted(struct budget *b)

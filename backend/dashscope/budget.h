@@ -19,8 +19,10 @@ int64_t budget_take(struct budget *budget);
 struct budget_turn *budget_wait(struct budget *budget, void (*fn)(void *context), void *context);
 void budget_leave(struct budget_turn *turn); /* NULL is fine */
 
-/* The service refused or could not be reached: a pause for all, as long as it asked for, or longer each time
- * (1 s to 1 minute). */
+/* The service said that these are too many: a pause for all, as long as it asked for, or longer each time
+ * (negative: 1 s to 1 minute). */
 void budget_refused(struct budget *budget, int64_t retry_after_ms);
+/* Nothing goes out for so long, for whatever other reason. */
+void budget_pause(struct budget *budget, int64_t ms);
 /* It answers again. */
 void budget_accepted(struct budget *budget);

@@ -2,6 +2,8 @@
  * changes nothing; tasks whose events never come are found by the poller. */
 #pragma once
 
+#include <stdint.h>
+
 #include "backend/base/error.h"
 
 struct callback;
@@ -17,6 +19,7 @@ struct callback_config {
     const char *url;              /* the address EventBridge was given */
     const char *token;            /* or NULL */
     const char *certificate_host; /* or NULL: EventBridge's own */
+    int64_t connection_ms;        /* a connection is closed after so long; 0: 15 s */
 };
 
 /* Copies the texts. NULL and *err (ERROR_PERSON, "cloud.callback") when it cannot listen there. */

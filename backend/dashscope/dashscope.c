@@ -10,8 +10,10 @@
 
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/callback.h"
+#include "backend/dashscope/context.h"
 #include "backend/dashscope/job.h"
 #include "backend/dashscope/request.h"
+#include "backend/dashscope/strangers.h"
 #include "backend/dashscope/vocabulary.h"
 #include "backend/secrets.h"
 
@@ -66,6 +68,12 @@ static void dashscope_suspend(struct backend_job *job)
     cloud_job_stop(job, false);
 }
 
+static int dashscope_discard(struct backend *backend, const char *checkpoint,
+                             void (*done)(void *context, const struct error *error), void *context)
+{
+    return cloud_discard(of(backend), checkpoint, done, context);
+}
+
 static int dashscope_describe(struct backend *backend, char *line, size_t size)
 {
     struct dashscope *d = of(backend);
@@ -99,6 +107,10 @@ static void dashscope_free(struct backend *backend)
     struct dashscope *d = of(backend);
     while (d->jobs)
         cloud_job_stop(d->jobs, false);
+    while (d->questions)
+        cloud_explain_cancel(d->questions);
+    cloud_discards_free(d);
+    strangers_free(d->strangers);
     acknowledgements_free(d);
     callback_free(d->callback);
     vocabularies_free(d->vocabularies);
@@ -119,6 +131,9 @@ static const struct backend_operations operations = {
     .describe = dashscope_describe,
     .free = dashscope_free,
     .suspend = dashscope_suspend,
+    .discard = dashscope_discard,
+    .explain = cloud_explain,
+    .explain_cancel = cloud_explain_cancel,
 };
 
 /* ---- settings ---- */
@@ -165,13 +180,13 @@ static int make_poller(struct dashscope *d, const struct dashscope_settings *s, 
                                                        .service = &d->service,
                                                        .budget = d->queries,
                                                        .first_ms = s->poll_ms > 0 ? s->poll_ms : POLL_MS,
-                                                       .slowly = s->callback_listen != NULL});
+                                                       .slowly = s->callback != NULL});
     return d->poller ? 0 : out_of_memory(err);
 }
 
 static int make_callback(struct dashscope *d, const struct dashscope_settings *s, struct error *err)
 {
-    if (!s->callback_listen)
+    if (!s->callback)
         return 0;
     if (!s->callback_url)
         return error_set(err, ERROR_PERSON, EINVAL, "cloud.callback",
@@ -179,7 +194,7 @@ static int make_callback(struct dashscope *d, const struct dashscope_settings *s
     d->callback = callback_new(&(struct callback_config){.loop = d->loop,
                                                          .http = d->service.http,
                                                          .poller = d->poller,
-                                                         .listen = s->callback_listen,
+                                                         .listen = s->callback,
                                                          .url = s->callback_url,
                                                          .token = s->callback_token,
                                                          .certificate_host = s->callback_certificate_host},
@@ -218,6 +233,9 @@ struct backend *dashscope_backend_new(struct loop *loop, struct http *http,
     d->region = settings->region;
     d->preparer = settings->preparer;
     d->publish_kind = settings->publish.kind;
+    d->spending = (struct spending){.limit_ms = settings->minutes_per_day * 60000,
+                                    .sent_ms = settings->sent_ms,
+                                    .context = settings->sent_context};
     if (set_up(d, http, settings, err) != 0) {
         dashscope_free(&d->backend);
         return NULL;
@@ -225,12 +243,12 @@ struct backend *dashscope_backend_new(struct loop *loop, struct http *http,
     return &d->backend;
 }
 
-static void count_piece(void *context, const char *piece, size_t length)
+static void pass_over(void *context, bool reply, const char *text, size_t length)
 {
-    (void)context, (void)piece, (void)length;
+    (void)context, (void)reply, (void)text, (void)length;
 }
 
 bool dashscope_context_fits(const char *context)
 {
-    return context_each(context, count_piece, NULL);
+    return context_each(context, pass_over, NULL);
 }

@@ -21,7 +21,7 @@ struct dashscope_wishes {
     bool words;           /* word times, where the model has them */
     bool speakers;
     int speaker_count;    /* 2 to 100, a hint; 0: found out */
-    const char *channels; /* "0,1": only these, each on its own; "all"; NULL: the first */
+    const char *channels; /* "0,1": only these, each on its own; "all"; NULL: all of them mixed into one */
     bool emotion, itn, disfluency, alignment;
     bool stream;               /* text while it is recognised */
     bool chat;                 /* by way of the OpenAI-compatible interface */
@@ -47,14 +47,19 @@ struct dashscope_settings {
                                  ".aliyuncs.com" */
     const char *instance; /* letters and digits that tell this installation's vocabularies from others'; NULL:
                              from the machine */
+    int64_t minutes_per_day;  /* of audio, sent on a local day; then recordings wait for the next day. 0: no limit */
+    /* The milliseconds of audio that were sent on that day (backend/base/day.h), as backend_events.charged told. With a
+     * limit only. */
+    int64_t (*sent_ms)(void *context, int day);
+    void *sent_context;
     struct preparer *preparer; /* looks at and converts recordings; stays the caller's; NULL: they are sent as
                                   they are, unseen */
     /* Events of EventBridge instead of frequent queries. */
-    const char *callback_listen; /* "127.0.0.1:8090"; NULL: none */
+    const char *callback;        /* where to listen: "127.0.0.1:8090"; NULL: nowhere */
     const char *callback_url;    /* the address EventBridge was given, for the signature */
     const char *callback_token;  /* the token it was given, or NULL */
     const char
-        *callback_certificate_host; /* instead of EventBridge's own hosts: for tests; NULL in real life */
+        *callback_certificate_host; /* where signers' certificates are; NULL: EventBridge's own hosts */
 };
 
 /* Copies the settings; loop, http and preparer stay the caller's. NULL and *err when the settings make no

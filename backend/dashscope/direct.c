@@ -156,6 +156,9 @@ static void on_done(void *context, const struct http_response *response)
     }
     if (strcmp(err.code, "cloud.vocabulary") == 0 && job->wishes.is.hotwords && job->vocabulary_id)
         vocabulary_forget(job->dashscope->vocabularies, job->vocabulary_id);
+    /* A refusal is not billed; a broken answer, or a fault in the middle, may be. */
+    if (response->end == HTTP_ANSWERED ? response->status < 500 : !response->sent)
+        cloud_charge_withdraw(job);
     cloud_job_fail(job, &err);
 }
 
@@ -190,6 +193,7 @@ static void on_turn(void *context)
     struct buffer address cleanup_buffer = {0}, body cleanup_buffer = {0};
     struct error err = {0};
     job->turn = NULL;
+    cloud_charge_sent(job);
     answer_free(job->answer);
     job->answer =
         answer_new(job->route.call == CALL_STREAM && job->route.model->family == FAMILY_QWEN_ASR_FLASH);
@@ -222,6 +226,7 @@ static void on_turn(void *context)
                              &err);
     }
     if (!job->request) {
+        cloud_charge_withdraw(job);
         cloud_job_fail(job, &err);
         return;
     }

@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "backend/base/buffer.h"
+#include "backend/catalogue.h"
 #include "backend/dashscope/parse_internal.h"
 #include "backend/http.h"
 
@@ -34,11 +35,12 @@ bool event_is_fresh(const struct event_headers *h, int64_t now_ms)
     return distance <= EVENT_WINDOW_MS;
 }
 
-/* Compared as text: an address that is written in any unusual way is not one of theirs. */
+/* Compared as text: an address that is written in any unusual way is not one of theirs. Only regions the
+ * service is in: anybody may have made a bucket whose name ends like theirs. */
 bool event_certificate_address(const char *url, const char *other_host)
 {
-    static const char tail[] = "-eventbridge.oss-accelerate.aliyuncs.com/";
-    bool https = strncmp(url, "https://", 8) == 0;
+    static const char scheme[] = "https://", tail[] = "-eventbridge.oss-accelerate.aliyuncs.com/";
+    bool https = strncmp(url, scheme, strlen(scheme)) == 0;
     const char *host = strstr(url, "://");
     if (!host)
         return false;
@@ -48,11 +50,13 @@ bool event_certificate_address(const char *url, const char *other_host)
         bool there = strncmp(host, other_host, len) == 0 && host[len] == '/';
         return there && (https || (strncmp(url, "http://", 7) == 0 && http_is_loopback(url)));
     }
-    size_t region = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    size_t fixed = strlen("-eventbridge");
-    if (!https || region <= fixed || region > 60)
-        return false;
-    return strncmp(host + region - fixed, tail, strlen(tail)) == 0 && !strchr(host, '@');
+    for (int region = 0; https && region < REGION_COUNT; region++) {
+        const char *id = catalogue_region((enum region)region)->id;
+        size_t len = strlen(id);
+        if (strncmp(host, id, len) == 0 && strncmp(host + len, tail, strlen(tail)) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* ---- signatures ---- */
@@ -160,7 +164,8 @@ bool event_is_signed(const struct event_headers *h, const char *target, const ch
 
 /* ---- the body ---- */
 
-/* The result comes as an object, or as a text that holds one. */
+/* The result comes as an object, or as a text that holds one. One that leaves out what is needed counts as
+ * none: then the service is asked. */
 static int read_result(const cJSON *data, struct event *out)
 {
     const cJSON *result = json_get(data, "output_result");
@@ -171,7 +176,10 @@ static int read_result(const cJSON *data, struct event *out)
     bool ended = out->answer.status != TASK_PENDING && out->answer.status != TASK_RUNNING &&
                  out->answer.status != TASK_UNKNOWN;
     bool same = !out->answer.task_id || strcmp(out->answer.task_id, out->task_id) == 0;
-    if (ended && same)
+    bool whole = out->answer.status == TASK_SUCCEEDED ? out->answer.result_url != NULL
+                 : out->answer.status == TASK_FAILED  ? out->answer.fault.code[0] != '\0'
+                                                      : true;
+    if (ended && same && whole)
         return 0;
     task_answer_clear(&out->answer);
     return -ENOENT;

@@ -21,8 +21,8 @@ enum { EVENT_WINDOW_MS = 60000 };
 
 /* True if the request is recent (within a minute of now_ms) and bears a signature at all. */
 bool event_is_fresh(const struct event_headers *headers, int64_t now_ms);
-/* True if the certificate may be fetched from there: https and one of EventBridge's own hosts, or exactly
- * `other_host` (with its port; for tests: plain http is fine for this machine). */
+/* True if the certificate may be fetched from there: https and EventBridge's own host of a region of the
+ * catalogue, or exactly `other_host` (with its port; plain http is fine for this machine). */
 bool event_certificate_address(const char *url, const char *other_host);
 /* True if the signature is that of the certificate's owner (PEM) over the configured address, the headers and
  * the body. */

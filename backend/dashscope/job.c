@@ -16,6 +16,7 @@
 #include "backend/base/loop.h"
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/parse_internal.h"
+#include "backend/dashscope/parts.h"
 #include "backend/dashscope/request.h"
 #include "backend/dashscope/vocabulary.h"
 #include "backend/publish/media_type.h"
@@ -85,11 +86,13 @@ struct budget *cloud_job_budget(struct backend_job *job)
 int cloud_job_body(const struct backend_job *job, const char *audio, struct buffer *out)
 {
     const char *extension = media_extension(cloud_job_file_name(job));
+    if (job->converted >= 0 && strcmp(extension, ".ogg") == 0)
+        extension = ".opus"; /* the only codec that is put there */
     return request_body(&(struct request){.wishes = &job->wishes.is,
                                           .model = job->route.model,
                                           .call = job->route.call,
                                           .audio = audio,
-                                          .format = extension[0] ? extension + 1 : "wav",
+                                          .format = extension[0] ? catalogue_format(extension + 1) : "wav",
                                           .sample_rate = job->facts.sample_rate,
                                           .channels = job->facts.channels,
                                           .vocabulary_id = job->vocabulary_id},
@@ -138,12 +141,26 @@ static void forget_acknowledgements(struct backend_job *job)
     }
 }
 
-static void write_state(const struct backend_job *job, struct buffer *out)
+/* Where what is published lies: not always where it would be published now. NULL: nowhere. */
+static const char *place_of(const struct backend_job *job)
+{
+    const struct publisher *publisher = job->dashscope->publisher;
+    return job->place ? job->place : publisher ? publish_place(publisher) : NULL;
+}
+
+void cloud_job_write_state(const struct backend_job *job, struct buffer *out)
 {
     buffer_printf(out, "{\"downloads\":%d", job->downloads);
+    if (job->parts)
+        cloud_parts_write(job->parts, out);
     if (job->publish_state && !job->object) {
         buffer_puts(out, ",\"publish\":");
         json_out_string(out, job->publish_state);
+    }
+    const char *place = place_of(job);
+    if ((job->publish_state || job->object) && place) {
+        buffer_puts(out, ",\"place\":");
+        json_out_string(out, place);
     }
     if (job->object) {
         buffer_puts(out, ",\"object\":");
@@ -157,6 +174,8 @@ static void write_state(const struct backend_job *job, struct buffer *out)
                       (int)job->route.call, job->facts.duration_ms, job->facts.channels,
                       job->facts.sample_rate);
     }
+    if (job->charge.sent && (job->intent_ms || job->task_id))
+        buffer_printf(out, ",\"charged_ms\":%" PRId64, job->charge.at_ms);
     if (job->intent_ms && !job->task_id)
         buffer_printf(out, ",\"intent_ms\":%" PRId64, job->intent_ms);
     if (job->task_id) {
@@ -175,7 +194,7 @@ void cloud_job_checkpoint(struct backend_job *job, void (*next)(struct backend_j
 {
     struct buffer state cleanup_buffer = {0};
     struct acknowledgement *a = calloc(1, sizeof *a);
-    write_state(job, &state);
+    cloud_job_write_state(job, &state);
     if (!a || buffer_error(&state)) {
         free(a);
         if (next)
@@ -216,18 +235,22 @@ static int restore_route(struct backend_job *job, const cJSON *json)
 static int restore(struct backend_job *job, const char *state)
 {
     cJSON *json cleanup_json = cJSON_Parse(state);
-    int64_t downloads = 0;
+    int64_t downloads = 0, charged_ms = 0;
     if (!json)
         return 0; /* nothing that could be of use */
     if (json_number(json, "downloads", &downloads))
         job->downloads = (int)downloads;
     int rc = copy_text(&job->publish_state, json_text(json, "publish"));
+    rc = rc ? rc : copy_text(&job->place, json_text(json, "place"));
     if (rc || restore_route(job, json) != 0)
         return rc;
     json_number(json, "expires_ms", &job->expires_ms);
     json_number(json, "submitted_ms", &job->submitted_ms);
     json_number(json, "intent_ms", &job->intent_ms);
-    rc = copy_text(&job->object, json_text(json, "object"));
+    if (json_number(json, "charged_ms", &charged_ms) || (charged_ms = job->submitted_ms) > 0)
+        cloud_charge_restore(job, charged_ms);
+    rc = cloud_parts_restore(job, json);
+    rc = rc ? rc : copy_text(&job->object, json_text(json, "object"));
     rc = rc ? rc : copy_text(&job->task_id, json_text(json, "task"));
     const char *vocabulary = job->task_id ? json_text(json, "vocabulary") : NULL;
     if (rc || !vocabulary || !job->wishes.is.hotwords || copy_text(&job->vocabulary_id, vocabulary) != 0)
@@ -241,7 +264,9 @@ static int restore(struct backend_job *job, const char *state)
 static void job_free(struct backend_job *job)
 {
     struct dashscope *d = job->dashscope;
+    cloud_parts_free(job->parts);
     forget_acknowledgements(job);
+    cloud_charge_release(job);
     if (job->preparation)
         d->preparer->operations->cancel(job->preparation);
     vocabulary_leave(job->vocabulary);
@@ -265,9 +290,11 @@ static void job_free(struct backend_job *job)
     wishes_clear(&job->wishes);
     free(job->name);
     free(job->work_dir);
+    free(job->settings);
     free(job->extension);
     free(job->publish_state);
     free(job->object);
+    free(job->place);
     free(job->task_id);
     free(job->vocabulary_id);
     free(job->partial);
@@ -283,10 +310,13 @@ static void end(struct backend_job *job)
     struct transcript *transcript = steal_ptr(job->transcript);
     struct buffer raw cleanup_buffer = job->raw;
     struct error error = job->error;
+    int64_t postponed_until = job->postponed_until;
     job->raw = (struct buffer){0};
     job_free(job);
     if (transcript)
         events.finished(context, transcript, raw.data, raw.len);
+    else if (postponed_until && events.postponed)
+        events.postponed(context, &error, postponed_until);
     else
         events.failed(context, &error);
 }
@@ -304,13 +334,44 @@ static void hide_signatures(struct buffer *raw)
     }
 }
 
+bool cloud_job_is_elsewhere(const struct backend_job *job)
+{
+    const struct publisher *publisher = job->dashscope->publisher;
+    return job->place && (!publisher || strcmp(job->place, publish_place(publisher)) != 0);
+}
+
+void cloud_job_leave(struct backend_job *job)
+{
+    struct buffer state cleanup_buffer = {0};
+    const char *place = place_of(job);
+    bool some = (job->object || job->publish_state) && place && publish_place_keeps(place);
+    if (some) {
+        buffer_puts(&state, job->object ? "{\"object\":" : "{\"publish\":");
+        json_out_string(&state, job->object ? job->object : job->publish_state);
+        buffer_puts(&state, ",\"place\":");
+        json_out_string(&state, place);
+        buffer_puts(&state, "}");
+    }
+    if (some && job->events.left && !buffer_error(&state))
+        job->events.left(job->context, state.data);
+    else if (some && job->object && !cloud_job_is_elsewhere(job))
+        publish_remove(job->dashscope->publisher, job->object, NULL, NULL);
+    else if (some && !cloud_job_is_elsewhere(job))
+        publish_discard(job->dashscope->publisher, job->publish_state, NULL, NULL);
+    copy_text(&job->object, NULL);
+    copy_text(&job->publish_state, NULL);
+    copy_text(&job->place, NULL);
+    job->expires_ms = 0;
+}
+
 /* The transcript is there; a recording that could not be removed is no reason to lose it. The publisher has
- * tried a few times. */
+ * tried a few times; later it may work. */
 static void on_removed(void *context, const struct error *error)
 {
     struct backend_job *job = context;
-    (void)error;
     job->removal = NULL;
+    if (error->class != ERROR_NONE && job->events.left)
+        cloud_job_leave(job);
     end(job);
 }
 
@@ -319,6 +380,8 @@ static void remove_and_end(struct backend_job *job)
 {
     bool later = !job->transcript && job->error.class != ERROR_PERMANENT && job->error.class != ERROR_CHANGED;
     struct dashscope *d = job->dashscope;
+    if (!later && cloud_job_is_elsewhere(job))
+        cloud_job_leave(job);
     if (!later && job->object && d->publisher)
         job->removal = publish_remove(d->publisher, job->object, on_removed, job);
     if (!job->removal)
@@ -344,6 +407,7 @@ void cloud_job_finish(struct backend_job *job, struct transcript *transcript)
         transcript->request_id = strdup(job->request_id);
     if (!transcript->language && job->wishes.is.language) /* not every model says what it heard */
         transcript->language = strdup(job->wishes.is.language);
+    cloud_charge_settle(job, transcript);
     remove_and_end(job);
 }
 
@@ -356,16 +420,32 @@ void cloud_job_finish_silent(struct backend_job *job)
         out_of_memory(job);
 }
 
+void cloud_job_finish_whole(struct backend_job *job, struct transcript *transcript)
+{
+    job->transcript = transcript;
+    remove_and_end(job);
+}
+
 void cloud_job_fail(struct backend_job *job, const struct error *error)
 {
     job->error = *error;
     remove_and_end(job);
 }
 
+void cloud_job_postpone(struct backend_job *job, const struct error *error, int64_t until_ms)
+{
+    job->postponed_until = until_ms;
+    cloud_job_fail(job, error);
+}
+
 /* ---- beginning ---- */
 
 static void begin(struct backend_job *job)
 {
+    if (job->parts) {
+        cloud_parts_resume(job);
+        return;
+    }
     if (job->task_id) {
         cloud_job_watch(job);
         return;
@@ -373,19 +453,25 @@ static void begin(struct backend_job *job)
     bool expired = job->expires_ms && job->expires_ms - cloud_wall_ms() < EXPIRY_MARGIN_MS;
     if (job->object && expired && !job->intent_ms)
         copy_text(&job->object, NULL);
+    if (cloud_job_is_elsewhere(job) && !job->intent_ms)
+        cloud_job_leave(job);
     if (job->object) {
-        cloud_job_call(job);
+        if (job->is_part || job->charge.sent || cloud_charge_reserve(job))
+            cloud_job_call(job);
         return;
     }
     cloud_job_prepare(job);
 }
 
-struct backend_job *cloud_job_start(struct dashscope *d, const struct backend_request *request,
-                                    const struct backend_events *events, void *context, struct error *err)
+/* `whole`: what it is a part of, or NULL. */
+static struct backend_job *start(struct dashscope *d, const struct backend_request *request,
+                                 const struct backend_job *whole, const struct media_facts *facts,
+                                 const struct backend_events *events, void *context, struct error *err)
 {
     struct backend_job *job = calloc(1, sizeof *job);
     if (!job) {
-        close(request->fd);
+        if (request->fd >= 0)
+            close(request->fd);
         error_set(err, ERROR_TRANSIENT, ENOMEM, "cloud.memory", "out of memory");
         return NULL;
     }
@@ -394,14 +480,18 @@ struct backend_job *cloud_job_start(struct dashscope *d, const struct backend_re
     job->context = context;
     job->fd = request->fd;
     job->converted = -1;
-    job->facts.duration_ms = -1;
+    job->facts = *facts;
     job->billed_ms = -1;
+    job->is_part = whole != NULL;
+    if (whole)
+        job->route = (struct route){.model = whole->route.model, .call = whole->route.call};
     job->wishes.region = REGION_COUNT;
     DL_APPEND2(d->jobs, job, prev, following);
     job->timer = loop_timer(d->loop, on_timer, job);
     int rc = wishes_read(request->settings, &job->wishes, err);
     if (!rc && (!job->timer || copy_text(&job->name, request->name) ||
                 copy_text(&job->work_dir, request->work_dir) ||
+                copy_text(&job->settings, request->settings) ||
                 (request->checkpoint && restore(job, request->checkpoint))))
         rc = error_set(err, ERROR_TRANSIENT, ENOMEM, "cloud.memory", "out of memory");
     if (rc) {
@@ -412,14 +502,31 @@ struct backend_job *cloud_job_start(struct dashscope *d, const struct backend_re
     return job;
 }
 
+struct backend_job *cloud_job_start(struct dashscope *d, const struct backend_request *request,
+                                    const struct backend_events *events, void *context, struct error *err)
+{
+    return start(d, request, NULL, &(struct media_facts){.duration_ms = -1}, events, context, err);
+}
+
+struct backend_job *cloud_job_start_part(const struct backend_job *whole,
+                                         const struct backend_request *request,
+                                         const struct media_facts *facts, const struct backend_events *events,
+                                         void *context, struct error *err)
+{
+    return start(whole->dashscope, request, whole, facts, events, context, err);
+}
+
 void cloud_job_stop(struct backend_job *job, bool undo)
 {
     struct dashscope *d = job->dashscope;
-    if (undo && !job->publication && !job->object && job->publish_state && d->publisher)
-        publish_discard(d->publisher, job->publish_state);
+    if (job->parts)
+        cloud_parts_stop(job->parts, undo);
+    bool here = d->publisher && !cloud_job_is_elsewhere(job);
+    if (undo && here && !job->publication && !job->object && job->publish_state)
+        publish_discard(d->publisher, job->publish_state, NULL, NULL);
     publish_cancel(job->publication, undo);
     job->publication = NULL;
-    if (undo && job->object && !job->removal && d->publisher)
+    if (undo && here && job->object && !job->removal)
         publish_remove(d->publisher, job->object, NULL, NULL);
     /* Works while the task waits; whatever comes of it changes nothing here. */
     char path[300];

@@ -7,29 +7,39 @@
  *                                               ├─ names none (it runs): once more later
  *                                               └─ names another, or is gone: not ours
  *
- * Where the list cannot be had, or nothing is found, the recording is submitted again. */
+ * Tasks that a job here has already are nobody's lost ones, and what was learned of a task is kept for the next search.
+ * Where the list cannot be had, or nothing is found after so many queries, the recording is submitted again. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "backend/base/cleanup.h"
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/job.h"
 #include "backend/dashscope/parse_internal.h"
+#include "backend/dashscope/strangers.h"
+#include "backend/faults.h"
 
-enum { MOST_CANDIDATES = 200, MOST_PAGES = 10, PAGE = 100 };
+enum { MOST_CANDIDATES = 200, MOST_PAGES = 10, PAGE = 100, MOST_QUERIES = 500 };
 #define BEFORE_MS 60000                       /* the clocks may differ … */
 #define AFTER_MS (10 * 60000)                 /* … and it may have waited for its turn */
-#define AGAIN_MS 5000                         /* between two rounds of queries about those that still run */
+#define AGAIN_MS 5000                         /* between two rounds of queries about those that still run; doubles */
+#define LONGEST_AGAIN_MS (5 * 60000)
 #define LONGEST_MS (4 * INT64_C(3600) * 1000) /* a task ends within 3 hours, one way or the other */
 #define QUERY_MS 30000
 
 struct lost {
     char *id[MOST_CANDIDATES]; /* NULL: it is not ours */
     int count, at, page;
+    int rounds, queries;
     bool some_run;
+    int seen; /* in the list so far */
+    int64_t oldest_ms;
+    bool unordered; /* the list does not go from the newest to the oldest */
 };
 
 static void ask_next(struct backend_job *job);
@@ -47,7 +57,12 @@ static void not_found(struct backend_job *job)
     cloud_lost_free(job->lost);
     job->lost = NULL;
     job->intent_ms = 0;
-    cloud_job_submit(job);
+    if (!cloud_job_is_elsewhere(job)) {
+        cloud_job_submit(job);
+        return;
+    }
+    cloud_job_leave(job);
+    cloud_job_prepare(job);
 }
 
 /* A request of the query budget: `next` when it is its turn. */
@@ -87,13 +102,13 @@ static void judge(struct backend_job *job, const struct task_answer *answer)
     struct lost *lost = job->lost;
     const char *id = lost->id[lost->at];
     bool runs = answer->status == TASK_PENDING || answer->status == TASK_RUNNING;
+    if (answer->file_url || !runs) /* some models say only in the result what it is of */
+        strangers_add(&job->dashscope->strangers, id, answer->file_url);
     if (answer->file_url && strstr(answer->file_url, job->object)) {
         found(job, id);
         return;
     }
-    /* Some models say only in the result what it is of; that is read as soon as the task is known to be the
-     * only one. */
-    if (runs) {
+    if (runs && !answer->file_url) {
         lost->some_run = true;
     } else {
         free(lost->id[lost->at]);
@@ -106,16 +121,21 @@ static void judge(struct backend_job *job, const struct task_answer *answer)
 static void on_result(void *context, const struct http_response *response)
 {
     struct backend_job *job = context;
-    struct lost *lost = job->lost;
+    struct error err = {0};
     job->request = NULL;
-    cJSON *root cleanup_json = cJSON_ParseWithLength(response->body, response->length);
-    const char *file =
-        response->end == HTTP_ANSWERED && response->status == 200 ? json_text(root, "file_url") : NULL;
-    if (file && strstr(file, job->object)) {
-        found(job, lost->id[lost->at]);
+    if (response->end != HTTP_ANSWERED)
+        fault_of_transport(response, "looking for a task", &err);
+    else if (response->status >= 500)
+        error_set(&err, ERROR_TRANSIENT, EREMOTEIO, "cloud.answer", "looking for a task: HTTP %d",
+                  response->status);
+    if (err.class == ERROR_TRANSIENT) {
+        cannot_ask(job, &err);
         return;
     }
-    judge(job, &(struct task_answer){.status = TASK_SUCCEEDED});
+    cJSON *root cleanup_json = cJSON_ParseWithLength(response->body, response->length);
+    const char *file = response->status == 200 ? json_text(root, "file_url") : NULL;
+    char *copy cleanup_free = file ? strdup(file) : NULL;
+    judge(job, &(struct task_answer){.status = TASK_SUCCEEDED, .file_url = copy});
 }
 
 static void on_queried(void *context, const struct http_response *response)
@@ -151,6 +171,7 @@ static void query(void *context)
     struct error err = {0};
     char path[300];
     job->turn = NULL;
+    job->lost->queries++;
     if (service_task_path(job->lost->id[job->lost->at], "", path, sizeof path))
         job->request = service_send(&job->dashscope->service,
                                     &(struct service_call){.method = "GET",
@@ -164,17 +185,60 @@ static void query(void *context)
         cannot_ask(job, &err);
 }
 
+/* A job of ours knows it, and that one is not looking for anything. */
+static bool is_known(const struct backend_job *job, const char *id)
+{
+    const struct backend_job *other;
+    if (poller_watches(job->dashscope->poller, id))
+        return true;
+    DL_FOREACH2(job->dashscope->jobs, other, following)
+    {
+        if (other->task_id && strcmp(other->task_id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next candidate that has to be asked about is at lost->at. True when one is known to be ours. */
+static bool pass_known(struct backend_job *job)
+{
+    struct lost *lost = job->lost;
+    for (; lost->at < lost->count; lost->at++) {
+        const char *id = lost->id[lost->at];
+        const char *names = id ? strangers_names(job->dashscope->strangers, id) : NULL;
+        if (names && names[0] && strstr(names, job->object))
+            return true;
+        if (id && !names && !is_known(job, id))
+            return false;
+        free(lost->id[lost->at]);
+        lost->id[lost->at] = NULL;
+    }
+    return false;
+}
+
+static int64_t again_ms(const struct lost *lost)
+{
+    int64_t pause = AGAIN_MS;
+    for (int i = 0; i < lost->rounds && pause < LONGEST_AGAIN_MS; i++)
+        pause *= 2;
+    return pause < LONGEST_AGAIN_MS ? pause : LONGEST_AGAIN_MS;
+}
+
 static void ask_next(struct backend_job *job)
 {
     struct lost *lost = job->lost;
-    while (lost->at < lost->count && !lost->id[lost->at])
-        lost->at++;
-    if (lost->at < lost->count) {
+    if (pass_known(job)) {
+        found(job, lost->id[lost->at]);
+    } else if (lost->queries >= MOST_QUERIES) {
+        not_found(job);
+    } else if (lost->at < lost->count) {
         in_turn(job, query);
     } else if (lost->some_run && cloud_wall_ms() - job->intent_ms < LONGEST_MS) {
+        int64_t pause = again_ms(lost);
+        lost->rounds++;
         lost->some_run = false;
         lost->at = 0;
-        cloud_job_later(job, AGAIN_MS, ask_next);
+        cloud_job_later(job, pause, ask_next);
     } else {
         not_found(job);
     }
@@ -187,7 +251,7 @@ static bool is_ours(const struct backend_job *job, const cJSON *item)
     const struct model *model = job->route.model;
     const char *name = json_text(item, "model_name"), *id = json_text(item, "task_id");
     int64_t created;
-    if (!id || !json_number(item, "gmt_create", &created) || poller_watches(job->dashscope->poller, id))
+    if (!id || !json_number(item, "gmt_create", &created) || is_known(job, id))
         return false;
     bool in_time = created >= job->intent_ms - BEFORE_MS && created <= job->intent_ms + AFTER_MS;
     return in_time && (!name || strcmp(name, model->name) == 0 ||
@@ -213,14 +277,23 @@ static void on_listed(void *context, const struct http_response *response)
     }
     const cJSON *data = json_get(root, "data"), *item;
     int64_t pages = 0;
+    bool all_older = true;
     json_number(root, "total_page", &pages);
     cJSON_ArrayForEach(item, data)
     {
+        int64_t created = 0;
+        bool follows = json_number(item, "gmt_create", &created) && (!lost->seen || created <= lost->oldest_ms);
+        lost->unordered |= !follows;
+        lost->oldest_ms = created;
+        lost->seen++;
+        all_older &= created < job->intent_ms - BEFORE_MS;
         if (lost->count < MOST_CANDIDATES && is_ours(job, item) &&
             (lost->id[lost->count] = strdup(json_text(item, "task_id"))))
             lost->count++;
     }
-    if (cJSON_GetArraySize(data) > 0 && lost->page < pages && lost->page < MOST_PAGES)
+    /* The newest come first, and the pages to come are older still. A single task shows no order. */
+    bool enough = all_older && !lost->unordered && lost->seen > 1;
+    if (!enough && cJSON_GetArraySize(data) > 0 && lost->page < pages && lost->page < MOST_PAGES)
         list(job);
     else
         ask_next(job);

@@ -42,5 +42,6 @@ void poller_drop(struct polled *polled); /* NULL is fine */
 /* True if a task of that id is watched. */
 bool poller_watches(const struct poller *poller, const char *task_id);
 /* Somebody else says that this task has ended. With its answer the poller asks no more; with NULL it asks at
- * once. False: nobody watches such a task. */
+ * once. False: nobody watches such a task yet; one that begins to be watched soon is then asked about at once.
+ */
 bool poller_tell(struct poller *poller, const char *task_id, const struct task_answer *answer);

@@ -7,11 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backend/dashscope/parts.h"
 #include "backend/dashscope/vocabulary.h"
+#include "backend/publish/media_type.h"
 #include "backend/secrets.h"
 
 #define VIDEO_BYTES ((int64_t)20 << 20) /* from here on the sound alone is quicker to send */
-#define MODEL_RATE 16000                /* Hz: what the models listen to */
 
 static void out_of_memory(struct backend_job *job)
 {
@@ -181,13 +182,29 @@ static bool can_convert(const struct dashscope *d)
     return d->preparer && d->preparer->operations->convert && d->publish_kind != PUBLISH_URL;
 }
 
+/* Why not, where somebody could change that. */
+static bool can_split(const struct dashscope *d, const char **why_not)
+{
+    bool can = d->preparer && d->preparer->operations->split;
+    *why_not = NULL;
+    if (can && d->publish_kind == PUBLISH_URL)
+        *why_not = "what is published under its own address cannot be cut, another way of publishing could";
+    return can && d->publish_kind != PUBLISH_URL;
+}
+
+bool cloud_sound_alone(const struct media_facts *facts, int64_t bytes)
+{
+    return facts->video && bytes > VIDEO_BYTES;
+}
+
 static void convert(struct backend_job *job)
 {
     static const struct prepare_events events = {on_converted, on_prepare_failed, on_prepare_progress};
     struct dashscope *d = job->dashscope;
-    bool video = job->facts.video && file_size(job) > VIDEO_BYTES;
+    bool video = cloud_sound_alone(&job->facts, file_size(job));
     struct error err = {0};
-    if (!can_convert(d) || !(job->route.mix_down || job->route.reduce || video)) {
+    const struct route *r = &job->route;
+    if (!can_convert(d) || !(r->mix_down || r->convert || r->reduce || video)) {
         send_or_publish(job);
         return;
     }
@@ -195,49 +212,52 @@ static void convert(struct backend_job *job)
     job->preparation = d->preparer->operations->convert(
         d->preparer, job->fd, job->work_dir,
         &(struct media_target){.mix_down = job->route.mix_down,
-                               .sample_rate = MODEL_RATE,
+                               .sample_rate = r->sample_rate,
                                .max_bytes = direct ? CATALOGUE_INLINE_BYTES : job->route.model->max_bytes},
         &events, job, &err);
     if (!job->preparation)
         cloud_job_fail(job, &err);
 }
 
-static struct route_needs needs_of(const struct dashscope *d, const struct dashscope_wishes *w,
-                                   enum region region)
+struct route_needs cloud_route_needs(const struct dashscope *d, const struct dashscope_wishes *w,
+                                     enum region region)
 {
     unsigned calls = w->chat ? CALL_CHAT | CALL_CHAT_STREAM : CALL_SYNC | CALL_STREAM;
+    const char *why_whole;
+    bool splits = can_split(d, &why_whole);
     return (struct route_needs){.region = region,
                                 .model = w->model,
                                 .calls = calls | (d->publisher ? CALL_TASK : 0),
                                 .features = wishes_features(w),
                                 .wanted = wishes_wanted(w),
                                 .language = w->language,
+                                .named_channel = w->channels != NULL,
                                 .inlined = !d->publisher,
-                                .can_convert = can_convert(d)};
+                                .can_convert = can_convert(d),
+                                .can_split = splits,
+                                .why_whole = why_whole};
+}
+
+void cloud_fill_needs(struct route_needs *needs, const struct media_facts *facts, int64_t bytes,
+                      const char *name)
+{
+    const char *extension = media_extension(name);
+    needs->duration_ms = facts->duration_ms;
+    needs->bytes = bytes;
+    needs->channels = facts->channels;
+    needs->sample_rate = facts->sample_rate;
+    needs->format = extension[0] ? extension + 1 : NULL;
 }
 
 static void choose_route(struct backend_job *job)
 {
     struct error err = {0};
-    struct route_needs needs = needs_of(job->dashscope, &job->wishes.is, job->wishes.region);
-    needs.duration_ms = job->facts.duration_ms;
-    needs.bytes = file_size(job);
-    needs.channels = job->facts.channels;
+    struct route_needs needs = cloud_route_needs(job->dashscope, &job->wishes.is, job->wishes.region);
+    cloud_fill_needs(&needs, &job->facts, file_size(job), job->name);
     if (route_choose(&needs, &job->route, &err) != 0)
         cloud_job_fail(job, &err);
-    else
-        convert(job);
-}
-
-void dashscope_explain(struct backend *backend, int64_t duration_ms, int64_t bytes, int channels,
-                       struct buffer *out)
-{
-    const struct dashscope *d = (const struct dashscope *)backend;
-    struct route_needs needs = needs_of(d, &d->wishes, d->region);
-    needs.duration_ms = duration_ms;
-    needs.bytes = bytes;
-    needs.channels = channels;
-    route_explain(&needs, out);
+    else if (cloud_charge_reserve(job))
+        (job->route.split_ms ? cloud_parts_split : convert)(job);
 }
 
 /* ---- looking at the recording ---- */
@@ -256,6 +276,10 @@ void cloud_job_prepare(struct backend_job *job)
     static const struct prepare_events events = {on_probed, on_prepare_failed, on_prepare_progress};
     struct dashscope *d = job->dashscope;
     struct error err = {0};
+    if (job->is_part) {
+        send_or_publish(job);
+        return;
+    }
     job->events.progress(job->context, STAGE_PREPARING, 0, 0);
     if (!d->preparer) {
         choose_route(job);

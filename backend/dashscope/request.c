@@ -12,7 +12,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/json_out.h"
-#include "backend/base/utf8.h"
+#include "backend/dashscope/context.h"
 
 enum { MOST_CHANNELS = 64 };
 
@@ -57,24 +57,23 @@ static void put_hints(struct object *o, const char *language)
     buffer_puts(o->out, "]");
 }
 
+/* Of the channels that are wished for, those the recording has; the first one if it has none of them. */
 static void put_channels(struct object *o, const struct request *r)
 {
-    const char *list = r->wishes->channels;
+    const char *list = r->wishes->channels ? r->wishes->channels : "0";
+    bool all = strcmp(list, "all") == 0;
+    int count = 0;
     buffer_puts(member(o, "channel_id"), "[");
-    if (!list || (strcmp(list, "all") == 0 && r->channels < 1)) {
-        buffer_puts(o->out, "0");
-    } else if (strcmp(list, "all") == 0) {
-        for (int i = 0; i < r->channels && i < MOST_CHANNELS; i++)
-            buffer_printf(o->out, "%s%d", i ? "," : "", i);
-    } else {
-        for (const char *at = list; *at; at += *at == ',') {
-            char *end;
-            long n = strtol(at, &end, 10);
-            buffer_printf(o->out, "%s%ld", at == list ? "" : ",", n);
-            at = end;
-        }
+    for (int i = 0; all && i < r->channels && i < MOST_CHANNELS; i++)
+        buffer_printf(o->out, "%s%d", count++ ? "," : "", i);
+    for (const char *at = all ? "" : list; *at; at += *at == ',') {
+        char *end;
+        long n = strtol(at, &end, 10);
+        if (r->channels < 1 || n < r->channels)
+            buffer_printf(o->out, "%s%ld", count++ ? "," : "", n);
+        at = end;
     }
-    buffer_puts(o->out, "]");
+    buffer_puts(o->out, count ? "]" : "0]");
 }
 
 /* ---- tasks ---- */
@@ -103,7 +102,8 @@ static void task_parameters(struct object *o, const struct request *r)
         put_flag(o, "enable_words", w->words);
         return;
     }
-    put_text(o, "vocabulary_id", r->vocabulary_id);
+    if (r->model->features & FEATURE_HOTWORDS)
+        put_text(o, "vocabulary_id", r->vocabulary_id);
     put_filter(o, w);
     if (can_hint)
         put_hints(o, w->language);
@@ -130,7 +130,14 @@ static void task_body(const struct request *r, struct buffer *out)
     json_out_string(out, r->audio);
     buffer_puts(out, single ? "},\"parameters\":{" : "]},\"parameters\":{");
     task_parameters(&parameters, r);
-    buffer_puts(out, "}}");
+    buffer_puts(out, "}");
+    /* The oldest models know lists of another kind ("phrase_id"), which go beside the parameters. */
+    if (r->vocabulary_id && !(r->model->features & FEATURE_HOTWORDS)) {
+        buffer_puts(out, ",\"resources\":[{\"resource_id\":");
+        json_out_string(out, r->vocabulary_id);
+        buffer_puts(out, ",\"resource_type\":\"asr_phrase\"}]");
+    }
+    buffer_puts(out, "}");
 }
 
 /* ---- direct calls ---- */
@@ -159,11 +166,12 @@ static void qwen_body(const struct request *r, struct buffer *out)
     buffer_puts(out, "}}");
 }
 
-static void put_context(void *context, const char *piece, size_t length)
+static void put_context(void *context, bool reply, const char *text, size_t length)
 {
     struct buffer *out = context;
-    buffer_puts(out, "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":");
-    json_out_text(out, piece, length);
+    buffer_puts(out, reply ? "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+                           : "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":");
+    json_out_text(out, text, length);
     buffer_puts(out, "}]},");
 }
 
@@ -228,39 +236,6 @@ const char *request_path(enum model_call call)
         break;
     }
     return "/api/v1/services/aigc/multimodal-generation/generation";
-}
-
-/* ---- context ---- */
-
-/* How many bytes the next piece has: the most characters that fit, back to the last space if there is one in
- * its second half. */
-static size_t piece_length(const char *text, size_t length)
-{
-    size_t at = 0, space = 0, characters = 0;
-    while (at < length && characters < CONTEXT_CHARACTERS) {
-        uint32_t c;
-        size_t n = utf8_next(text + at, length - at, &c);
-        if (c == ' ' || c == '\n')
-            space = at;
-        at += n;
-        characters++;
-    }
-    return at < length && space > at / 2 ? space : at;
-}
-
-bool context_each(const char *text, void (*fn)(void *context, const char *piece, size_t length),
-                  void *context)
-{
-    for (int pieces = 0; pieces < CONTEXT_PIECES; pieces++) {
-        text += strspn(text, " \t\r\n");
-        size_t length = strlen(text);
-        if (!length)
-            return true;
-        size_t piece = piece_length(text, length);
-        fn(context, text, piece);
-        text += piece;
-    }
-    return text[strspn(text, " \t\r\n")] == '\0';
 }
 
 /* ---- base64 ---- */

@@ -25,11 +25,5 @@ int request_body(const struct request *request, struct buffer *out);
 /* The path on the service's host. */
 const char *request_path(enum model_call call);
 
-/* The context text as the service takes it: at most 5 pieces of at most 400 characters, cut between words.
- * Calls fn for each; false when something had to be left out. */
-enum { CONTEXT_PIECES = 5, CONTEXT_CHARACTERS = 400 };
-bool context_each(const char *text, void (*fn)(void *context, const char *piece, size_t length),
-                  void *context);
-
 /* "data:audio/mpeg;base64,…" of a whole file; 0 or a negative errno (-EFBIG: larger than `most` bytes). */
 int request_data_uri(int fd, const char *media_type, int64_t most, struct buffer *out);

@@ -177,12 +177,9 @@ int service_check(const struct http_response *response, const char *doing, struc
 
 bool service_is_busy(const struct http_response *response)
 {
-    if (response->end != HTTP_ANSWERED)
-        return response->end != HTTP_UNTRUSTED && response->end != HTTP_SOURCE &&
-               response->end != HTTP_TOO_LARGE;
     struct error err = {0};
-    return response->status != 200 && service_check(response, "", NULL, &err) != 0 &&
-           err.class == ERROR_TRANSIENT;
+    return response->end == HTTP_ANSWERED && service_check(response, "", NULL, &err) != 0 &&
+           err.class == ERROR_TRANSIENT && (response->status == 429 || strcmp(err.code, "cloud.busy") == 0);
 }
 
 bool service_task_path(const char *id, const char *suffix, char *path, size_t size)

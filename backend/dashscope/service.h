@@ -43,7 +43,7 @@ struct http_request *service_send(const struct service *service, const struct se
  * not NULL, gets what the service said. */
 int service_check(const struct http_response *response, const char *doing, struct fault_text *words,
                   struct error *err);
-/* True if the failure says "later": too many requests, or the service or the network is down. */
+/* True if the failure says "too many requests": that concerns all of the account. */
 bool service_is_busy(const struct http_response *response);
 /* "/api/v1/tasks/ID" + suffix. False when the id is not one that may stand in a path: it is the service's,
  * and it may be anything. */

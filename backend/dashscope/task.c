@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/dashscope/budget.h"
 #include "backend/dashscope/vocabulary.h"
@@ -30,14 +31,6 @@ static void fail_memory(struct backend_job *job)
 /* ---- submitting ---- */
 
 static void wait_for_turn(struct backend_job *job);
-
-static void forget_object(struct backend_job *job)
-{
-    free(job->object);
-    free(job->publish_state);
-    job->object = job->publish_state = NULL;
-    job->expires_ms = 0;
-}
 
 /* The task is known to the index before anybody asks about it. */
 static void accepted(struct backend_job *job, const struct http_response *response)
@@ -62,6 +55,7 @@ static void accepted(struct backend_job *job, const struct http_response *respon
 static void no_doubt(struct backend_job *job)
 {
     job->intent_ms = 0;
+    cloud_charge_withdraw(job);
     cloud_job_checkpoint(job, NULL);
 }
 
@@ -130,6 +124,7 @@ static void on_turn(void *context)
     struct backend_job *job = context;
     job->turn = NULL;
     job->intent_ms = cloud_wall_ms();
+    cloud_charge_sent(job);
     cloud_job_checkpoint(job, send);
 }
 
@@ -225,9 +220,7 @@ static void download_failed(struct backend_job *job, const struct error *err)
     }
     struct error again = *err;
     again.class = ERROR_TRANSIENT;
-    if (job->object && job->dashscope->publisher)
-        publish_remove(job->dashscope->publisher, job->object, NULL, NULL);
-    forget_object(job);
+    cloud_job_leave(job);
     task_is_gone(job, &again);
 }
 
@@ -301,9 +294,21 @@ static void on_failed(void *context, const struct error *error)
     cloud_job_fail(job, error);
 }
 
+/* The service has the recording: thousands may wait for it, and each would hold descriptors. */
+static void close_files(struct backend_job *job)
+{
+    int *fds[] = {&job->fd, &job->converted};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
 void cloud_job_watch(struct backend_job *job)
 {
     static const struct poller_events events = {on_running, on_answer, on_failed};
+    close_files(job);
     job->events.progress(job->context, STAGE_SUBMITTED, 0, 0);
     job->polled = poller_watch(job->dashscope->poller, job->task_id, job->submitted_ms, &events, job);
     if (!job->polled)

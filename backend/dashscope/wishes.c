@@ -34,12 +34,35 @@ static bool is_channel_list(const char *text)
     return digit;
 }
 
-static bool is_json_object(const char *text)
+static bool is_word_list(const cJSON *list)
 {
-    cJSON *json = cJSON_Parse(text);
-    bool object = cJSON_IsObject(json);
-    cJSON_Delete(json);
-    return object;
+    const cJSON *word;
+    cJSON_ArrayForEach(word, list)
+    {
+        if (!cJSON_IsString(word))
+            return false;
+    }
+    return cJSON_IsArray(list);
+}
+
+/* The three members the service knows, and no other: it would pass over a misspelt one in silence. */
+static const char *filter_wrong(const char *text)
+{
+    cJSON *json cleanup_json = cJSON_Parse(text);
+    const cJSON *item;
+    if (!cJSON_IsObject(json))
+        return "word_filter is not a JSON object";
+    cJSON_ArrayForEach(item, json)
+    {
+        bool reserved = strcmp(item->string, "system_reserved_filter") == 0;
+        bool words = strcmp(item->string, "filter_with_signed") == 0 ||
+                     strcmp(item->string, "filter_with_empty") == 0;
+        bool only = words && cJSON_GetArraySize(item) == 1;
+        if (!(reserved && cJSON_IsBool(item)) && !(only && is_word_list(json_get(item, "word_list"))))
+            return "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+                   "system_reserved_filter, true or false";
+    }
+    return NULL;
 }
 
 static int check(const struct dashscope_wishes *w, struct error *err)
@@ -52,8 +75,8 @@ static int check(const struct dashscope_wishes *w, struct error *err)
         return wrong(err, "speakers are told apart in one channel only");
     if (w->vocabulary_id && w->hotwords)
         return wrong(err, "either hotwords or vocabulary_id can be set");
-    if (w->word_filter && !is_json_object(w->word_filter))
-        return wrong(err, "word_filter is not a JSON object");
+    if (w->word_filter && filter_wrong(w->word_filter))
+        return wrong(err, filter_wrong(w->word_filter));
     if (w->hotwords && hotwords_wrong(w->hotwords))
         return wrong(err, hotwords_wrong(w->hotwords));
     return 0;
@@ -162,7 +185,8 @@ unsigned wishes_features(const struct dashscope_wishes *w)
     unsigned features = w->speakers ? FEATURE_SPEAKERS : 0;
     features |= w->emotion ? FEATURE_EMOTION : 0;
     features |= w->language ? FEATURE_LANGUAGE_HINT : 0;
-    features |= w->vocabulary_id || w->hotwords ? FEATURE_HOTWORDS : 0;
+    features |= w->hotwords ? FEATURE_HOTWORDS : 0;
+    features |= w->vocabulary_id ? FEATURE_VOCABULARY : 0;
     features |= w->context ? FEATURE_CONTEXT : 0;
     features |= w->word_filter ? FEATURE_WORD_FILTER : 0;
     features |= w->stream ? FEATURE_STREAMING : 0;

@@ -169,6 +169,11 @@ char *bucket_address(struct publisher *p, const char *object, struct error *err)
 
 /* ---- state ---- */
 
+static bool in_parts(const struct publication *p)
+{
+    return p->size > p->publisher->settings.part_bytes;
+}
+
 static void checkpoint(struct publication *p)
 {
     const struct bucket_work *work = p->work;
@@ -176,7 +181,9 @@ static void checkpoint(struct publication *p)
     buffer_puts(&state, "{\"object\":");
     json_out_string(&state, p->object);
     buffer_printf(&state, ",\"size\":%" PRId64 ",\"mtime_ns\":\"%" PRId64 "\"", p->size, p->mtime_ns);
-    if (work->upload) {
+    if (!work->upload && in_parts(p)) {
+        buffer_puts(&state, ",\"parts\":true");
+    } else if (work->upload) {
         buffer_puts(&state, ",\"upload\":");
         json_out_string(&state, work->upload);
         buffer_printf(&state, ",\"part_bytes\":%" PRId64 ",\"etags\":[", work->part_bytes);
@@ -235,8 +242,10 @@ static void restore(struct publication *p, const char *state)
     const char *object = text_of(json, "object"), *upload = text_of(json, "upload");
     double size = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, "size"));
     double bytes = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, "part_bytes"));
-    bool same =
-        object[0] && size == (double)p->size && strtoll(text_of(json, "mtime_ns"), NULL, 10) == p->mtime_ns;
+    /* Where an upload may have begun and its id is not known, everything under that name is given up. */
+    bool doubtful = !upload[0] && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "parts"));
+    bool same = object[0] && !doubtful && size == (double)p->size &&
+                strtoll(text_of(json, "mtime_ns"), NULL, 10) == p->mtime_ns;
     if (same) {
         p->object = strdup(object);
         if (upload[0] && bytes >= 1 && bytes <= (double)p->size) {
@@ -250,7 +259,7 @@ static void restore(struct publication *p, const char *state)
             }
         }
     } else if (object[0]) {
-        publish_discard(p->publisher, state);
+        publish_discard(p->publisher, state, NULL, NULL);
     }
     cJSON_Delete(json);
 }
@@ -482,7 +491,7 @@ static void begin(struct publication *p)
         return;
     }
     checkpoint(p);
-    if (p->size > p->publisher->settings.part_bytes)
+    if (in_parts(p))
         initiate(p);
     else
         put_whole(p);

@@ -16,6 +16,7 @@ static const struct {
     {".mkv", "video/x-matroska"}, {".webm", "video/webm"},    {".avi", "video/x-msvideo"},
     {".flv", "video/x-flv"},      {".wmv", "video/x-ms-wmv"}, {".mpeg", "video/mpeg"},
     {".mpg", "video/mpeg"},       {".pcm", "audio/L16"},      {".3gp", "video/3gpp"},
+    {".m4b", "audio/mp4"},        {".mpga", "audio/mpeg"},    {".mka", "audio/x-matroska"},
 };
 
 static int find(const char *name)

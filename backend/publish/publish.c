@@ -166,6 +166,26 @@ static int copy_settings(struct publish_settings *s)
     return rc;
 }
 
+#define BUCKET "bucket "
+
+/* OSS speaks S3 as well: what counts is the address. */
+static char *name_place(const struct publish_settings *s)
+{
+    char *place = NULL;
+    switch (s->kind) {
+    case PUBLISH_NONE:
+    case PUBLISH_TEMPORARY:
+        return strdup("temporary");
+    case PUBLISH_URL:
+        return strdup("url");
+    case PUBLISH_OSS:
+    case PUBLISH_S3:
+        if (asprintf(&place, BUCKET "%s", s->endpoint) < 0)
+            return NULL;
+    }
+    return place;
+}
+
 struct publisher *publisher_new(struct loop *loop, struct http *http, const struct publish_settings *settings,
                                 struct error *err)
 {
@@ -182,6 +202,8 @@ struct publisher *publisher_new(struct loop *loop, struct http *http, const stru
         error_set(err, ERROR_TRANSIENT, ENOMEM, "publish.failed", "out of memory");
     else
         rc = check_settings(p, err);
+    if (!rc && !(p->place = name_place(&p->settings)))
+        rc = error_set(err, ERROR_TRANSIENT, ENOMEM, "publish.failed", "out of memory");
     if (rc) {
         publisher_free(p);
         return NULL;
@@ -204,7 +226,18 @@ void publisher_free(struct publisher *p)
     free_text(p->settings.base_url);
     free(p->host);
     free(p->path);
+    free(p->place);
     free(p);
+}
+
+const char *publish_place(const struct publisher *p)
+{
+    return p->place;
+}
+
+bool publish_place_keeps(const char *place)
+{
+    return strncmp(place, BUCKET, sizeof BUCKET - 1) == 0;
 }
 
 /* ---- the life of a publication ---- */

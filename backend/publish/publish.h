@@ -91,5 +91,12 @@ struct removal *publish_remove(struct publisher *publisher, const char *object,
                                void (*done)(void *context, const struct error *error), void *context);
 /* It goes on, but done() does not come. NULL is fine. */
 void publish_remove_unattended(struct removal *removal);
-/* What a state of publish_events.checkpoint() has left there, if it is not to be gone on with. */
-void publish_discard(struct publisher *publisher, const char *state);
+/* The same for what a state of publish_events.checkpoint() has left there, if it is not to be gone on with: the
+ * upload that was begun, and the object. */
+struct removal *publish_discard(struct publisher *publisher, const char *state,
+                                void (*done)(void *context, const struct error *error), void *context);
+/* Where objects are: kind and address, without secrets. What was published while another text was said is not
+ * there. Valid as long as the publisher. */
+const char *publish_place(const struct publisher *publisher);
+/* True if what is published at that place stays there until it is removed. */
+bool publish_place_keeps(const char *place);

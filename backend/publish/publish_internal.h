@@ -15,6 +15,7 @@ struct publisher {
     struct publish_settings settings; /* every text is the publisher's own */
     const struct publish_way *way;
     char *host, *path; /* of the bucket's endpoint: host with port, and what stands before the key */
+    char *place;       /* for publish_place() */
     struct publication *publications;
     struct removal *removals;
 };

@@ -9,15 +9,18 @@
 #include <cjson/cJSON.h>
 #include <utlist.h>
 
+#include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "backend/publish/publish_internal.h"
 
-enum { MOST_ATTEMPTS = 5 };
+enum { MOST_ATTEMPTS = 5, MOST_LOOKS = 20 };
 #define FIRST_DELAY_MS 500
 
 struct removal {
     struct publisher *publisher;
-    char *object, *upload; /* upload: only that is given up */
+    char *object, *upload; /* upload: that is given up … */
+    bool object_too;       /* … and the object afterwards; without an upload: the object */
+    int looks;             /* for uploads under that name whose id is not known: so often at most */
     void (*done)(void *context, const struct error *error);
     void *context;
     struct loop_timer *timer;
@@ -60,6 +63,14 @@ static void failed(struct removal *r, const struct error *error)
         loop_timer_after(r->timer, (int64_t)FIRST_DELAY_MS << (r->attempts - 1));
 }
 
+static void next(struct removal *r)
+{
+    free(r->upload);
+    r->upload = NULL;
+    r->attempts = 0;
+    loop_timer_after(r->timer, 0);
+}
+
 /* What is not there any more is as good as removed. */
 static void answered(void *context, const struct http_response *response)
 {
@@ -73,42 +84,69 @@ static void answered(void *context, const struct http_response *response)
         failed(r, &err);
         return;
     }
-    end(r, &err);
+    if (r->upload && r->object_too)
+        next(r);
+    else
+        end(r, &err);
 }
 
-static bool needs_request(const struct publisher *p, bool upload)
+/* There was a request that begins an upload, and nobody knows whether it arrived. */
+static void listed(void *context, const struct http_response *response)
 {
-    return (p->settings.kind == PUBLISH_OSS || p->settings.kind == PUBLISH_S3) &&
-           (upload || !p->settings.keep);
+    struct removal *r = context;
+    struct error err = {0};
+    char id[512];
+    r->request = NULL;
+    if (response->end != HTTP_ANSWERED || response->status >= 500) {
+        storage_error(response, "looking for uploads", &err);
+        failed(r, &err);
+        return;
+    }
+    r->looks--;
+    next(r);
+    if (response->status == 200 && storage_xml(response->body, "UploadId", id, sizeof id) == 0)
+        r->upload = strdup(id);
+    else
+        r->looks = 0; /* there is none, or it is not for us to know */
+}
+
+static bool needs_request(const struct publisher *p, const struct removal *r)
+{
+    return (p->settings.kind == PUBLISH_OSS || p->settings.kind == PUBLISH_S3) && r->object[0] &&
+           (r->upload || r->looks > 0 || !p->settings.keep);
 }
 
 static void go(void *arg)
 {
     struct removal *r = arg;
     struct error err = {0};
-    if (!needs_request(r->publisher, r->upload)) {
+    if (!needs_request(r->publisher, r)) {
         end(r, &err);
         return;
     }
-    struct signature_field query = {"uploadId", r->upload ? r->upload : ""};
+    struct signature_field upload = {"uploadId", r->upload ? r->upload : ""};
+    struct signature_field uploads[] = {{"prefix", r->object}, {"uploads", ""}};
+    bool looks = !r->upload && r->looks > 0;
     r->request = bucket_send(r->publisher,
-                             &(struct bucket_call){.method = "DELETE",
-                                                   .object = r->object,
-                                                   .query = &query,
-                                                   .query_count = r->upload ? 1 : 0,
-                                                   .done = answered,
+                             &(struct bucket_call){.method = looks ? "GET" : "DELETE",
+                                                   .object = looks ? "" : r->object,
+                                                   .query = looks ? uploads : &upload,
+                                                   .query_count = looks ? 2 : r->upload ? 1 : 0,
+                                                   .done = looks ? listed : answered,
                                                    .context = r},
                              &err);
     if (!r->request)
         failed(r, &err);
 }
 
-static struct removal *removal_new(struct publisher *publisher, const char *object, const char *upload)
+static struct removal *removal_new(struct publisher *publisher, const char *object, const char *upload,
+                                   bool object_too)
 {
     struct removal *r = calloc(1, sizeof *r);
     if (!r)
         return NULL;
     r->publisher = publisher;
+    r->object_too = object_too;
     DL_APPEND(publisher->removals, r);
     r->object = strdup(object);
     r->upload = upload ? strdup(upload) : NULL;
@@ -121,15 +159,21 @@ static struct removal *removal_new(struct publisher *publisher, const char *obje
     return r;
 }
 
-struct removal *publish_remove(struct publisher *publisher, const char *object,
-                               void (*done)(void *context, const struct error *error), void *context)
+static struct removal *remove_all(struct publisher *publisher, const char *object, const char *upload,
+                                  void (*done)(void *context, const struct error *error), void *context)
 {
-    struct removal *r = removal_new(publisher, object, NULL);
+    struct removal *r = removal_new(publisher, object, upload, true);
     if (r) {
         r->done = done;
         r->context = context;
     }
     return r;
+}
+
+struct removal *publish_remove(struct publisher *publisher, const char *object,
+                               void (*done)(void *context, const struct error *error), void *context)
+{
+    return remove_all(publisher, object, NULL, done, context);
 }
 
 void publish_remove_unattended(struct removal *r)
@@ -140,17 +184,20 @@ void publish_remove_unattended(struct removal *r)
 
 void removal_of_upload(struct publisher *publisher, const char *object, const char *upload)
 {
-    removal_new(publisher, object, upload);
+    removal_new(publisher, object, upload, false);
 }
 
-void publish_discard(struct publisher *publisher, const char *state)
+/* A state that names no object leaves nothing to remove: then there is no request. */
+struct removal *publish_discard(struct publisher *publisher, const char *state,
+                                void (*done)(void *context, const struct error *error), void *context)
 {
     cJSON *json = cJSON_Parse(state);
     const char *object = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "object"));
     const char *upload = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "upload"));
-    if (object && upload)
-        removal_of_upload(publisher, object, upload);
-    if (object)
-        publish_remove(publisher, object, NULL, NULL);
+    struct removal *r =
+        remove_all(publisher, object ? object : "", object && upload ? upload : NULL, done, context);
+    if (r && !upload && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "parts")))
+        r->looks = MOST_LOOKS;
     cJSON_Delete(json);
+    return r;
 }
