@@ -5,7 +5,7 @@
  * disk is full or the file locked it keeps trying, in order (index_trouble() says so). Names and paths are
  * bytes, not text.
  *
- * Everything but settings, names chosen, hidden views and history can be rebuilt from the store, so an index
+ * Everything but settings, names chosen, hidden views, history and charges can be rebuilt from the store, so an index
  * that is corrupt is moved aside and a new one begun. */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
 #include "backend/base/error.h"
 #include "cache/digest.h"
 
@@ -68,6 +69,17 @@ struct index_job {
     int64_t created_ms, started_ms, finished_ms; /* wall clock; 0 when it has not happened */
 };
 
+/* What an attempt at a job cost at a service that is paid. It stays when the job is dropped. */
+struct index_charge {
+    struct digest job;
+    int64_t at_ms; /* wall clock; with the job the key of the row */
+    enum charge_kind kind;
+    const char *model;
+    int64_t billed_ms;    /* audio */
+    int64_t cost_micro;   /* millionths of the currency */
+    const char *currency; /* ISO 4217, or "" where the price is not known */
+};
+
 /* Opens or creates. An older schema is migrated; a corrupt file is moved aside to index.db.corrupt-TIME (path
  * in *moved, if moved is not NULL and there was one; the caller frees it) and a new one is begun. A file of a
  * newer version is refused with code "index.newer". */
@@ -84,17 +96,21 @@ int index_load_directories(struct index *ix, int (*fn)(void *arg, const struct i
 int index_load_recordings(struct index *ix, int (*fn)(void *arg, const struct index_recording *r), void *arg);
 int index_load_links(struct index *ix, int (*fn)(void *arg, const struct index_link *l), void *arg);
 int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_job *j), void *arg);
+int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index_charge *c),
+                       void *arg); /* those of a job in the order of time */
 
 /* Queue a write: insert or replace. */
 void index_put_directory(struct index *ix, const struct index_directory *d);
 void index_put_recording(struct index *ix, const struct index_recording *r);
 void index_put_link(struct index *ix, const struct index_link *l);
 void index_put_job(struct index *ix, const struct index_job *j);
+void index_put_charge(struct index *ix, const struct index_charge *c);
 /* Queue a removal; what is not there is fine. */
 void index_drop_directory(struct index *ix, int64_t id); /* with its links */
 void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino);
 void index_drop_link(struct index *ix, int64_t directory, const char *name);
 void index_drop_job(struct index *ix, const struct digest *key);
+void index_drop_charge(struct index *ix, const struct digest *job, int64_t at_ms);
 /* Queue: the directory `from` and all below it are now at `to`. Neither is the inbox itself. */
 void index_move_directories(struct index *ix, const char *from, const char *to);
 /* Queue a line of history: event such as "done", "failed", "retried". */
@@ -106,6 +122,9 @@ void index_when_durable(struct index *ix, void (*fn)(void *arg), void *arg);
  * "index.corrupt" lasts until the next start, which begins a new index; and so does "index.refused": one
  * change could not be written at all and was left out. Any thread. */
 bool index_trouble(struct index *ix, struct error *err);
+/* fn(context, trouble) runs on the writer thread when writes begin to fail, and with NULL when they succeed
+ * again. */
+void index_when_trouble(struct index *ix, void (*fn)(void *context, const struct error *trouble), void *context);
 /* Median seconds of processing per second of audio over the last finished jobs of this backend, or 0 when
  * there is no history. Reads only; any thread; used for "expected end". */
 double index_speed(struct index *ix, const char *backend);

@@ -24,6 +24,8 @@ enum statement {
     STATEMENT_DROP_LINK,
     STATEMENT_PUT_JOB,
     STATEMENT_DROP_JOB,
+    STATEMENT_PUT_CHARGE,
+    STATEMENT_DROP_CHARGE,
     STATEMENT_MOVE_DIRECTORIES,
     STATEMENT_HISTORY,
     STATEMENT_TRIM_HISTORY,
@@ -44,6 +46,8 @@ struct index {
     struct op_queue queue;
     struct error trouble; /* why the last transaction failed; class ERROR_NONE when it did not */
     struct error refused; /* the last change that could not be written at all and was left out */
+    void (*on_trouble)(void *context, const struct error *trouble);
+    void *trouble_context;
     bool closing;
     int64_t deadline_ms; /* of closing */
 

@@ -211,6 +211,38 @@ int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_jo
     return load(ix, JOBS_SQL, job_row, &(struct job_call){fn, arg});
 }
 
+/* ---- charges ---- */
+
+#define CHARGES_SQL                                                                                          \
+    "SELECT job, at_ms, kind, model, billed_ms, cost_micro, currency FROM charges ORDER BY job, at_ms"
+
+struct charge_call {
+    int (*fn)(void *arg, const struct index_charge *c);
+    void *arg;
+};
+
+static int charge_row(sqlite3_stmt *stmt, void *arg)
+{
+    const struct charge_call *call = arg;
+    int64_t kind = sqlite3_column_int64(stmt, 2);
+    struct index_charge c = {
+        .at_ms = sqlite3_column_int64(stmt, 1),
+        .kind = (enum charge_kind)kind,
+        .billed_ms = sqlite3_column_int64(stmt, 4),
+        .cost_micro = sqlite3_column_int64(stmt, 5),
+    };
+    if (kind < CHARGE_POSSIBLE || kind > CHARGE_BILLED || c.billed_ms < 0 ||
+        c.cost_micro < 0 || !column_digest(stmt, 0, &c.job) || !column_string(stmt, 3, &c.model) ||
+        !column_string(stmt, 6, &c.currency))
+        return 0;
+    return call->fn(call->arg, &c);
+}
+
+int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index_charge *c), void *arg)
+{
+    return load(ix, CHARGES_SQL, charge_row, &(struct charge_call){fn, arg});
+}
+
 /* ---- reading through ---- */
 
 /* Touches every column, and with them every page they are on. */
@@ -224,7 +256,7 @@ static int touch_row(sqlite3_stmt *stmt, void *arg)
 
 int index_scan(sqlite3 *db)
 {
-    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL};
+    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL, CHARGES_SQL};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int stopped;
         int rc = each_row(db, all[i], touch_row, NULL, &stopped);

@@ -118,6 +118,28 @@ struct op *op_drop_job(const struct digest *key)
     return op;
 }
 
+struct op *op_put_charge(const struct index_charge *c)
+{
+    struct op *op = op_new(OP_PUT_CHARGE, text_size(c->model) + text_size(c->currency));
+    if (!op)
+        return NULL;
+    char *tail = op->tail;
+    op->charge = *c;
+    op->charge.model = put_text(&tail, c->model);
+    op->charge.currency = put_text(&tail, c->currency);
+    return op;
+}
+
+struct op *op_drop_charge(const struct digest *job, int64_t at_ms)
+{
+    struct op *op = op_new(OP_DROP_CHARGE, 0);
+    if (!op)
+        return NULL;
+    op->charge.job = *job;
+    op->charge.at_ms = at_ms;
+    return op;
+}
+
 struct op *op_move_directories(const char *from, const char *to)
 {
     struct op *op = op_new(OP_MOVE_DIRECTORIES, text_size(from) + text_size(to));
@@ -154,7 +176,7 @@ struct op *op_durable(void (*fn)(void *arg), void *arg)
 
 /* ---- rows ---- */
 
-enum table { TABLE_NONE, TABLE_DIRECTORIES, TABLE_RECORDINGS, TABLE_LINKS, TABLE_JOBS };
+enum table { TABLE_NONE, TABLE_DIRECTORIES, TABLE_RECORDINGS, TABLE_LINKS, TABLE_JOBS, TABLE_CHARGES };
 
 /* The table of the one row that the change is about. */
 static enum table table_of(const struct op *op)
@@ -172,6 +194,9 @@ static enum table table_of(const struct op *op)
     case OP_PUT_JOB:
     case OP_DROP_JOB:
         return TABLE_JOBS;
+    case OP_PUT_CHARGE:
+    case OP_DROP_CHARGE:
+        return TABLE_CHARGES;
     case OP_MOVE_DIRECTORIES:
     case OP_HISTORY:
     case OP_DURABLE:
@@ -194,6 +219,9 @@ static bool same_row(const struct op *a, const struct op *b)
         return a->link.directory == b->link.directory && !strcmp(a->link.name, b->link.name);
     case TABLE_JOBS:
         return !memcmp(&a->job.key, &b->job.key, sizeof a->job.key);
+    case TABLE_CHARGES:
+        return a->charge.at_ms == b->charge.at_ms &&
+               !memcmp(&a->charge.job, &b->charge.job, sizeof a->charge.job);
     case TABLE_NONE:
         break;
     }
@@ -227,6 +255,10 @@ static size_t bucket_of(const struct op_queue *q, const struct op *op)
         break;
     case TABLE_JOBS:
         hash = hash_bytes(hash, &op->job.key, sizeof op->job.key);
+        break;
+    case TABLE_CHARGES:
+        hash = hash_bytes(hash, &op->charge.job, sizeof op->charge.job);
+        hash = hash_bytes(hash, &op->charge.at_ms, sizeof op->charge.at_ms);
         break;
     case TABLE_NONE:
         break;

@@ -55,6 +55,10 @@ static const char *const sql[STATEMENT_COUNT] = {
                           " created_ms, started_ms, finished_ms)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [STATEMENT_DROP_JOB] = "DELETE FROM jobs WHERE key = ?1",
+    [STATEMENT_PUT_CHARGE] =
+        "REPLACE INTO charges (job, at_ms, kind, model, billed_ms, cost_micro, currency)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_DROP_CHARGE] = "DELETE FROM charges WHERE job = ?1 AND at_ms = ?2",
     /* ?1 from, ?2 to, ?3 the length of from and 1. '0' is the byte after '/': what is below, and nothing
        else. */
     [STATEMENT_MOVE_DIRECTORIES] = "UPDATE directories SET path = CAST(?2 || substr(path, ?3) AS BLOB)"
@@ -211,6 +215,27 @@ static int drop_job(struct index *ix, const struct digest *key)
     return run(ix, STATEMENT_DROP_JOB);
 }
 
+static int put_charge(struct index *ix, const struct index_charge *c)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_CHARGE];
+    bind_digest(stmt, 1, &c->job);
+    sqlite3_bind_int64(stmt, 2, c->at_ms);
+    sqlite3_bind_int(stmt, 3, (int)c->kind);
+    bind_text(stmt, 4, c->model);
+    sqlite3_bind_int64(stmt, 5, c->billed_ms);
+    sqlite3_bind_int64(stmt, 6, c->cost_micro);
+    bind_text(stmt, 7, c->currency);
+    return run(ix, STATEMENT_PUT_CHARGE);
+}
+
+static int drop_charge(struct index *ix, const struct index_charge *c)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_DROP_CHARGE];
+    bind_digest(stmt, 1, &c->job);
+    sqlite3_bind_int64(stmt, 2, c->at_ms);
+    return run(ix, STATEMENT_DROP_CHARGE);
+}
+
 static int move_directories(struct index *ix, const char *from, const char *to)
 {
     sqlite3_stmt *stmt = ix->statements[STATEMENT_MOVE_DIRECTORIES];
@@ -255,6 +280,10 @@ static int apply(struct index *ix, const struct op *op)
         return put_job(ix, op->job.row);
     case OP_DROP_JOB:
         return drop_job(ix, &op->job.key);
+    case OP_PUT_CHARGE:
+        return put_charge(ix, &op->charge);
+    case OP_DROP_CHARGE:
+        return drop_charge(ix, &op->charge);
     case OP_MOVE_DIRECTORIES:
         return move_directories(ix, op->move.from, op->move.to);
     case OP_HISTORY:
@@ -356,6 +385,20 @@ static void back_off(struct index *ix, int64_t until_ms)
         pthread_cond_timedwait(&ix->wake, &ix->lock, &until);
 }
 
+/* The lock is held, but not while the change is told. */
+static void set_trouble(struct index *ix, const struct error *trouble)
+{
+    bool changed = (ix->trouble.class != ERROR_NONE) != (trouble->class != ERROR_NONE);
+    void (*tell)(void *, const struct error *) = ix->on_trouble;
+    void *context = ix->trouble_context;
+    ix->trouble = *trouble;
+    if (!changed || !tell)
+        return;
+    pthread_mutex_unlock(&ix->lock);
+    tell(context, trouble->class != ERROR_NONE ? trouble : NULL);
+    pthread_mutex_lock(&ix->lock);
+}
+
 static void *writer_thread(void *arg)
 {
     struct index *ix = arg;
@@ -373,9 +416,9 @@ static void *writer_thread(void *arg)
         int rc = write_batch(ix, &batch, &trouble, &refused);
         pthread_mutex_lock(&ix->lock);
 
-        ix->trouble = trouble;
         if (refused.class)
             ix->refused = refused;
+        set_trouble(ix, &trouble);
         if (!rc) {
             delay_ms = FIRST_DELAY_MS;
             pthread_mutex_unlock(&ix->lock);
@@ -475,6 +518,16 @@ void index_drop_job(struct index *ix, const struct digest *key)
     enqueue(ix, op_drop_job(key));
 }
 
+void index_put_charge(struct index *ix, const struct index_charge *c)
+{
+    enqueue(ix, op_put_charge(c));
+}
+
+void index_drop_charge(struct index *ix, const struct digest *job, int64_t at_ms)
+{
+    enqueue(ix, op_drop_charge(job, at_ms));
+}
+
 void index_move_directories(struct index *ix, const char *from, const char *to)
 {
     enqueue(ix, op_move_directories(from, to));
@@ -488,6 +541,14 @@ void index_history(struct index *ix, const struct digest *job, const char *event
 void index_when_durable(struct index *ix, void (*fn)(void *arg), void *arg)
 {
     enqueue(ix, op_durable(fn, arg));
+}
+
+void index_when_trouble(struct index *ix, void (*fn)(void *context, const struct error *trouble), void *context)
+{
+    pthread_mutex_lock(&ix->lock);
+    ix->on_trouble = fn;
+    ix->trouble_context = context;
+    pthread_mutex_unlock(&ix->lock);
 }
 
 bool index_trouble(struct index *ix, struct error *err)

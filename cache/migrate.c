@@ -64,6 +64,17 @@ static const char *const steps[] = {
     "  detail TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX jobs_done ON jobs (backend, finished_ms) WHERE state = 3;",
+    /* 3: what was billed. The jobs of the rows may be gone. */
+    "CREATE TABLE charges ("
+    "  job BLOB NOT NULL CHECK (length(job) = 32),"
+    "  at_ms INTEGER NOT NULL,"
+    "  kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 3)," /* enum charge_kind */
+    "  model TEXT NOT NULL,"
+    "  billed_ms INTEGER NOT NULL,"
+    "  cost_micro INTEGER NOT NULL,"
+    "  currency TEXT NOT NULL,"
+    "  PRIMARY KEY (job, at_ms)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int migrate_newest(void)

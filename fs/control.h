@@ -5,7 +5,8 @@
  *
  *   {"command":"status","path":P,"limit":N}
  *       -> a status object: {"engine":TEXT,"trouble":TEXT or
- * null,"counts":{"arriving":N,"queued":N,"running":N,"done":N,"failed":N}, "items":[ITEM…],"omitted":N}. The
+ * null,"counts":{"arriving":N,"queued":N,"running":N,"done":N,"failed":N}, "items":[ITEM…],"omitted":N,
+ * "spending":SPENDING or null (no paid service is used)}. The
  * counts are of all recordings at P; "items" are the first N (default 1000, the running ones first, the done
  * ones last), "omitted" says how many are left out.
  *   {"command":"watch","path":P,"limit":N}
@@ -17,9 +18,15 @@
  * known has two seconds to become known.
  *   {"command":"retry","path":P}, {"command":"restore","path":P}
  *       -> {"count":N}: failed recordings that are tried again; deleted views that are back.
+ *   {"command":"explain","path":P}
+ *       -> which model is taken for the one recording at P and why, once it has been looked at: {"path","state","backend",
+ * "backend_why","recogniser","model","why","call","language","taken":null or, of a finished one, "engine" of its JSON,
+ * "duration_ms","bytes","channels","sample_rate" (null: not known),"steps":[TEXT…] (what is done to the audio first),"publish",
+ * "cost":{"free":BOOL,"most":N or null,"currency"},"unmet":[TEXT…] (what the settings wish for and do not get),
+ * "models":[{"name","verdict":"chosen|possible|refused","code","text"}…],"refused":null or {"code","detail","cause","next"}}.
  *   anything that cannot be answered
- *       -> {"error":{"code":C,"message":TEXT}}, C being "request", "not_found", "forbidden", "busy" or
- * "memory". After "forbidden", "busy", and a line that is too long, the connection is closed.
+ *       -> {"error":{"code":C,"message":TEXT}}, C being "request", "not_found", "forbidden", "busy", "failed"
+ * or "memory". After "forbidden", "busy", and a line that is too long, the connection is closed.
  *
  * P is relative to the inbox: a recording, one of its views, or a directory and all below it; "" (the
  * default) is everything. File names are bytes and JSON is text: where a name is not UTF-8, "path" has U+FFFD
@@ -30,8 +37,16 @@
  * "stage":"preparing|publishing|submitted|recognising","done","total" (0: not known), while queued
  * "position" (0: next),"not_before_ms", always "duration_ms" (of the audio),
  * "queued_ms","started_ms","finished_ms","expected_ms" (milliseconds since 1970; 0: not known), "attempts",
- * "hidden":[formats of deleted views], "job" (hex), "backend", "empty":true while nothing has been written to it, and
- * after a failure "error":{"class","code","detail","cause","next"}}. */
+ * "hidden":[formats of deleted views], of a recording that was sent to a paid service
+ * "cost":{"billed_ms" (audio), "cost_micro" (millionths of the currency), "currency" (both null where the price is not
+ * known), "estimated":true where the service did not say how much it billed, "possible":true when an attempt is
+ * under way, or failed after it was sent: it may have been billed, "possible_ms" (its audio; 0: not known)}, "job" (hex), "backend",
+ * "empty":true while nothing has been written to it, and after a failure
+ * "error":{"class","code","detail","cause","next"}}.
+ *
+ * SPENDING: {"today":SUM,"month":SUM (of local days),"limit_ms" (minutes_per_day; 0: none),"held_until_ms" (nothing more
+ * is sent before, the limit is reached; 0: it is not)}. SUM: {"billed_ms","jobs","possible_ms","possible_jobs",
+ * "estimated_jobs" and "unpriced_jobs" (of "jobs"), "costs":[{"cost_micro","currency"}…]}. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,9 +54,12 @@
 
 #include "backend/base/error.h"
 
+struct cJSON;
 struct control;
+struct explaining;
 struct library;
 struct loop;
+struct spending_report;
 
 struct control_config {
     struct loop *loop; /* everything here runs on its thread */
@@ -49,8 +67,14 @@ struct control_config {
     int state_fd; /* STORE/state; stays the caller's, and open until control_free() */
     /* Writes one line about the recogniser; "" for nothing to say. */
     void (*engine)(void *context, char *line, size_t size);
+    /* False: no paid service is used. May be NULL. */
+    bool (*spending)(void *context, struct spending_report *report);
     /* True, and a line, while the index or the disk is in trouble. */
     bool (*trouble)(void *context, char *line, size_t size);
+    /* As explain_start() and explain_cancel() of fs/explain.h. */
+    struct explaining *(*explain)(void *context, const char *path, void (*answer)(void *to, struct cJSON *object),
+                                  void *to, struct error *err);
+    void (*explain_cancel)(struct explaining *explaining);
     void *context;
 };
 

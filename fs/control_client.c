@@ -1,5 +1,5 @@
 /* One client: reads requests line by line, answers each, and keeps the one that is answered later (wait,
- * watch). */
+ * watch, explain). */
 #include "fs/control_client.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/control_json.h"
+#include "fs/control_spent.h"
 #include "fs/library.h"
 
 #define LINE_MAX_BYTES (32 * 1024) /* a path of PATH_MAX, every byte as an escape of six */
@@ -25,7 +26,7 @@
 #define CHECK_SHARE 20 /* … and at least this many times as long as the last look took: 5 % of the thread */
 #define APPEAR_TIMEOUT 2000 /* ms a path has to become known: it may just have been dropped */
 
-enum subscription { NOTHING, WAIT, WATCH };
+enum subscription { NOTHING, WAIT, WATCH, EXPLAIN };
 
 struct control_client {
     const struct control_config *config;
@@ -40,6 +41,7 @@ struct control_client {
     bool closing; /* hang up when all is sent */
 
     enum subscription subscription;
+    struct explaining *explaining;
     char *path;
     size_t limit;
     bool progress;        /* send status objects before the last one */
@@ -137,6 +139,8 @@ static cJSON *status_object(const struct control_config *config, const struct it
     char engine[400] = "", trouble[400] = "";
     config->engine(config->context, engine, sizeof engine);
     bool troubled = config->trouble(config->context, trouble, sizeof trouble);
+    struct spending_report spending = {0};
+    bool paid = config->spending && config->spending(config->context, &spending);
     size_t counts[ITEM_STATES], shown = count < limit ? count : limit;
     status_counts(items, count, counts);
 
@@ -154,7 +158,8 @@ static cJSON *status_object(const struct control_config *config, const struct it
         if (!ok)
             cJSON_Delete(item);
     }
-    if (ok && cJSON_AddNumberToObject(o, "omitted", (double)(count - shown)))
+    if (ok && cJSON_AddNumberToObject(o, "omitted", (double)(count - shown)) &&
+        json_add_spending(o, paid ? &spending : NULL))
         return o;
     cJSON_Delete(o);
     return NULL;
@@ -298,6 +303,28 @@ static void answer_status(struct control_client *c, const char *path, size_t lim
     items_free(items, count);
 }
 
+static void advance(struct control_client *c);
+
+/* The client may be freed when this returns. */
+static void on_explained(void *to, cJSON *object)
+{
+    struct control_client *c = to;
+    c->explaining = NULL;
+    c->subscription = NOTHING;
+    answer(c, object, false);
+    advance(c);
+}
+
+static void explain(struct control_client *c, const char *path)
+{
+    struct error err = {0};
+    c->explaining = c->config->explain(c->config->context, path, on_explained, c, &err);
+    if (c->explaining)
+        c->subscription = EXPLAIN;
+    else
+        answer_error(c, err.code, err.detail);
+}
+
 static void answer_request(struct control_client *c, const cJSON *request)
 {
     const char *command = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "command"));
@@ -319,6 +346,8 @@ static void answer_request(struct control_client *c, const cJSON *request)
         subscribe(c, request, WAIT, steal_ptr(path));
     } else if (strcmp(command, "watch") == 0) {
         subscribe(c, request, WATCH, steal_ptr(path));
+    } else if (strcmp(command, "explain") == 0) {
+        explain(c, path);
     } else if (strcmp(command, "retry") == 0 || strcmp(command, "restore") == 0) {
         rc = strcmp(command, "retry") == 0 ? library_retry(c->config->library, path, &count)
                                            : library_restore(c->config->library, path, &count);
@@ -385,7 +414,7 @@ static void advance(struct control_client *c)
         flush(c);
     }
     /* Who writes no more can still wait for an answer, but has hung up on a watch. */
-    if (c->eof && !has_output(c) && c->subscription != WAIT)
+    if (c->eof && !has_output(c) && c->subscription != WAIT && c->subscription != EXPLAIN)
         c->closing = true;
     if (c->closing && !has_output(c)) {
         c->gone(c->owner, c);
@@ -432,7 +461,7 @@ static void on_timer(void *arg)
 
 void control_client_changed(struct control_client *c)
 {
-    if (c->subscription == NOTHING)
+    if (c->subscription == NOTHING || c->subscription == EXPLAIN)
         return;
     c->changed = true;
     int64_t now = loop_now_ms();
@@ -468,6 +497,8 @@ void control_client_free(struct control_client *c)
 {
     if (!c)
         return;
+    if (c->explaining)
+        c->config->explain_cancel(c->explaining);
     loop_unwatch(c->watch);
     loop_timer_free(c->timer);
     close(c->fd);

@@ -9,6 +9,7 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/utf8.h"
+#include "fs/control_spent.h"
 #include "fs/inbox/messages.h"
 #include "fs/inbox/names.h"
 
@@ -170,7 +171,8 @@ cJSON *json_item(const struct item *item)
          add_number(o, "finished_ms", item->finished_ms) && add_number(o, "expected_ms", item->expected_ms) &&
          add_number(o, "attempts", item->attempts) && add_hidden(o, item->hidden) &&
          cJSON_AddStringToObject(o, "job", item->job) &&
-         cJSON_AddStringToObject(o, "backend", item->backend) && add_error(o, &item->error);
+         cJSON_AddStringToObject(o, "backend", item->backend) && add_error(o, &item->error) &&
+         json_add_cost(o, &item->cost);
     if (ok && item->empty)
         ok = cJSON_AddTrueToObject(o, "empty");
     if (ok)
@@ -215,6 +217,7 @@ bool json_read_item(const cJSON *object, struct item *item)
     item->attempts = get_int(object, "attempts");
     read_text(item->job, sizeof item->job, object, "job");
     read_text(item->backend, sizeof item->backend, object, "backend");
+    json_read_cost(object, &item->cost);
     const cJSON *name, *error = cJSON_GetObjectItemCaseSensitive(object, "error");
     cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(object, "hidden"))
     {

@@ -149,6 +149,32 @@ struct recording_stat {
 bool library_is_current(struct library *lib, struct file_id id, const struct recording_stat *st);
 /* True unless size, time of change or birth say that the content is another than the one digested. */
 bool library_is_same_content(struct library *lib, struct file_id id, const struct recording_stat *st);
+/* What the library knows of a file against what it is now. */
+enum content_state {
+    CONTENT_UNREAD,   /* not known, or not read yet */
+    CONTENT_CURRENT,  /* this very file, unchanged */
+    CONTENT_TOUCHED,  /* only the time of its last status change differs: renamed, linked, chmod … or rewritten with
+                         size and time as before */
+    CONTENT_OTHER,    /* size or time of change differ */
+    CONTENT_STRANGER, /* another file has got its inode number */
+};
+enum content_state library_compare_content(struct library *lib, struct file_id id, const struct recording_stat *st);
+/* The recording known by this name: 0, -ENOENT, or -ESTALE if the directory is known at another path. */
+int library_find_name(struct library *lib, const struct place *place, struct file_id *id);
+/* Every name of a recording; *names is malloc'ed, free it with known_names_free(). 0 or -ENOMEM. */
+struct known_name {
+    struct file_id directory;
+    char *path; /* of the directory */
+    char name[NAME_SIZE];
+};
+int library_names_of(struct library *lib, struct file_id id, struct known_name **names, size_t *count);
+/* Every name known in a directory, not below. */
+int library_names_in(struct library *lib, struct file_id directory, struct known_name **names, size_t *count);
+void known_names_free(struct known_name *names, size_t count);
+/* Where a directory is, as far as recordings are known in it: its path, malloc'ed, or NULL. */
+char *library_directory_path(struct library *lib, struct file_id directory);
+/* True if recordings are known at or below this path, and not only at or below `except` (may be NULL). */
+bool library_knows_below(struct library *lib, const char *path, const char *except);
 /* The content is known (unless it changed since `changes` was taken: then nothing happens): joins the recording to the job of that key, made if it is new. A result in the cache
  * makes it done at once; a failed job is queued again. `settings` are the frozen settings. */
 int library_set_content(struct library *lib, struct file_id id, uint64_t changes, const struct recording_stat *st,
@@ -199,6 +225,8 @@ void library_job_progress(struct library *lib, const struct digest *key, enum ba
 void library_job_partial(struct library *lib, const struct digest *key, const char *text);
 /* Queued to the index; index_when_durable() tells when it is safe. */
 void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint);
+/* It is queued or runs, and has a checkpoint to go on from. */
+bool library_job_goes_on(struct library *lib, const struct digest *key);
 /* The result is in the cache: its views are announced. duration_ms negative: not known. */
 void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms);
 /* It failed for good (not_before_ms < 0), or is queued again for that time (wall clock). */
@@ -207,12 +235,40 @@ void library_job_failed(struct library *lib, const struct digest *key, const str
 /* It is held up in the middle (the disk is full): said in its status text, and it goes on. err->class
  * ERROR_NONE: no longer. */
 void library_job_trouble(struct library *lib, const struct digest *key, const struct error *err);
+/* More is known of what the job costs. */
+void library_job_charged(struct library *lib, const struct digest *key, const struct backend_charge *charge);
+/* It may not be sent before until_ms (wall clock), and neither may the other jobs of its backend that were not
+ * begun: it is the first in the queue again, as if nothing had happened, and all say why they wait. */
+void library_job_postponed(struct library *lib, const struct digest *key, const struct error *err,
+                           int64_t now_ms, int64_t until_ms);
+/* Until when they wait, and why (`why` may be NULL); 0: they do not. */
+int64_t library_held_until(struct library *lib, int64_t now_ms, struct error *why);
 /* Its settings no longer fit what is installed (another model): its recordings are read again and get a job
  * with the settings of today. */
 void library_job_outdated(struct library *lib, const struct digest *key);
 /* It was claimed but could not be run now (shutdown, the recording changed): queued again as if nothing had
  * happened. */
 void library_job_released(struct library *lib, const struct digest *key);
+
+/* ---- What abandoned jobs have left elsewhere
+ * ------------------------------------------------------------------------- */
+
+struct orphan_start {
+    struct digest key;
+    char *backend, *checkpoint;
+    int64_t created_ms; /* wall clock */
+    int attempts;       /* since the start, this one included */
+};
+void orphan_start_clear(struct orphan_start *start);
+
+/* Something is left that no job has anything to do with: `checkpoint` is for backend_operations.discard, and kept until
+ * library_orphan_gone(), also over a restart. What the checkpoint of a job that is not wanted any more names is kept by itself. */
+void library_leave(struct library *lib, const char *backend, const char *checkpoint);
+/* Claims what is due: 1, or 0 with *next_ms = when something will be due (wall clock, 0: nothing waits), or -ENOMEM. */
+int library_claim_orphan(struct library *lib, int64_t now_ms, struct orphan_start *out, int64_t *next_ms);
+void library_orphan_gone(struct library *lib, const struct digest *key);
+/* It could not be taken back now; again at that time (wall clock; INT64_MAX: after a restart). */
+void library_orphan_again(struct library *lib, const struct digest *key, int64_t not_before_ms);
 
 /* True if path is `top` or below it; everything is below "". */
 bool path_is_below(const char *path, const char *top);
@@ -224,6 +280,9 @@ bool path_is_below(const char *path, const char *top);
  * everything), sorted: first running, queued, arriving, failed, done. 0, -ENOENT or -ENOMEM. Free with
  * items_free(). */
 int library_items(struct library *lib, const char *path, struct item **items, size_t *count);
+/* The one recording at path (or whose view is there), and its job as far as there is one: settings, checkpoint and backend are
+ * NULL before that. Nothing is claimed. 0, -ENOENT, -EISDIR for a folder, or -ENOMEM. Clear with job_start_clear(). */
+int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);
 /* Failed jobs at path are queued again; *count = how many. 0 or -ENOENT. */
 int library_retry(struct library *lib, const char *path, int *count);
 /* Deleted views at path come back. */

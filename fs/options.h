@@ -7,19 +7,23 @@
 #include "backend/base/error.h"
 #include "backend/dashscope/dashscope.h"
 #include "backend/local/local.h"
+#include "backend/openai/openai.h"
 #include "fs/inbox/settle.h"
+#include "fs/inbox/watch.h"
+#include "fs/settings.h"
 
 /* Where recordings are transcribed. */
 enum backend_choice {
-    BACKEND_AUTO, /* in the cloud if a key for it is set up, else here */
+    BACKEND_AUTO, /* Model Studio if a key for it is set up, else another server if one is set up, else here */
     BACKEND_LOCAL,
     BACKEND_DASHSCOPE,
+    BACKEND_OPENAI,
 };
 
 struct options {
     char *store, *mountpoint;
     bool foreground, debug, help, version;
-    uint64_t given; /* the settings that were on the command line: one bit each, in the order of the table */
+    struct settings_set given; /* the settings that were on the command line */
     char *config;   /* settings file given with config= */
     char *log;      /* log file */
     char *fuse_options; /* for libfuse: what is not ours */
@@ -27,12 +31,17 @@ struct options {
     double attr_timeout;
     int threads;
     struct settle_times settle;
+    enum watch_mode watch;
+    int rescan_seconds; /* where events are of no use */
     int workers;
     enum local_engine engine;
     char *model, *vosk, *sphinx_model, *language, *worker, *announcer;
     int hang_seconds, memory_mb;
     enum backend_choice backend;
-    char *hotwords_file, *context_file;
+    char *hotwords_file, *context_file, *prompt_file;
+    char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
+    bool show_emotions; /* in the text views */
+    struct openai_settings server; /* its texts belong to the options */
     struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */
 };
 

@@ -23,6 +23,7 @@ struct maker {
     struct tokens tokens;
     bool *turns;        /* by token: a cue that names its speaker begins here */
     bool name_speakers; /* there is more than one */
+    bool name_channels; /* there is more than one: who says it is known by that at least */
     struct cues *out;
     struct token *segment; /* scratch: the tokens of one segment and a name before them */
     size_t segment_capacity;
@@ -69,8 +70,8 @@ static int add_name(struct maker *m, const struct token *first, struct token *na
 {
     struct buffer *text = &m->tokens.text;
     size_t at = text->len;
-    buffer_printf(text, "%s%lld%s", m->language->speaker_before, (long long)first->speaker + 1,
-                  m->language->speaker_after);
+    language_put_voice(m->language, first->speaker, first->channel, text);
+    buffer_puts(text, m->language->speaker_after);
     if (buffer_error(text))
         return -ENOMEM;
     size_t len = text->len - at;
@@ -206,9 +207,11 @@ static bool mark_turns(struct maker *m)
     bool marked = false;
     for (size_t i = 0; i < m->out->count; i++) {
         const struct cue *c = &m->out->items[i], *before = i ? c - 1 : NULL;
-        bool needs = c->speaker >= 0 && (!before || before->speaker != c->speaker ||
-                                         c->begin_ms - before->end_ms > NAME_AGAIN_MS);
-        if (needs && !m->turns[c->position]) {
+        bool named = c->speaker >= 0 || m->name_channels;
+        bool other = !before || before->speaker != c->speaker ||
+                     (m->name_channels && before->channel != c->channel) ||
+                     c->begin_ms - before->end_ms > NAME_AGAIN_MS;
+        if (named && other && !m->turns[c->position]) {
             m->turns[c->position] = true;
             marked = true;
         }
@@ -219,7 +222,11 @@ static bool mark_turns(struct maker *m)
 int cues_of(const struct transcript *t, const struct language *language, struct cues *out)
 {
     struct maker m __attribute__((cleanup(clear_maker))) = {
-        .language = language, .out = out, .name_speakers = several_speakers(t)};
+        .language = language,
+        .out = out,
+        .name_speakers = several_speakers(t),
+        .name_channels = language_names_channels(t)};
+    bool names = m.name_speakers || m.name_channels;
     int rc = tokens_of(t, language, true, &m.tokens);
     if (rc)
         return rc;
@@ -230,7 +237,7 @@ int cues_of(const struct transcript *t, const struct language *language, struct 
     /* Names take room, so the cues are made again with them. Where people talk at once this can change who
      * follows whom, and other cues need a name; every round adds names, so it comes to an end, and mostly at
      * once. */
-    for (int round = 0; round < NAMING_ROUNDS && !rc && m.name_speakers && mark_turns(&m); round++)
+    for (int round = 0; round < NAMING_ROUNDS && !rc && names && mark_turns(&m); round++)
         rc = make_cues(&m);
     if (!rc)
         cue_time(out->items, out->count, language);

@@ -34,7 +34,8 @@ struct cues {
  * its last word or up to 1.5 s after it. Where several people talk at once, their cues follow each other in
  * the order they were spoken.
  *
- * Where two or more speakers are known, a cue names its speaker when the one before was another's or 5 s ago.
+ * Where two or more speakers are known, a cue names its speaker when the one before was another's or 5 s ago;
+ * where sentences come from several channels, it names the channel of a speaker who is not known.
  * 0 or -ENOMEM; clear it in any case. */
 int cues_of(const struct transcript *t, const struct language *language, struct cues *out);
 void cues_clear(struct cues *cues);

@@ -1,5 +1,5 @@
 /* The .json view: what OpenAI's API calls verbose_json, with everything it requires, and beside it what else
- * is known ("schema", "source", "engine", "speakers", "timing", speakers and words of segments). One segment
+ * is known ("schema", "source", "engine", "cost", "speakers", "timing", speakers and words of segments). One segment
  * is one line. */
 #include "cache/render/render.h"
 
@@ -218,6 +218,23 @@ static void add_engine(struct buffer *out, const struct render_source *source, c
     buffer_puts(out, "}");
 }
 
+/* What a paid service billed for it. "amount" is null where the price is not known. */
+static void add_cost(struct buffer *out, const struct transcript *t)
+{
+    if (!t->currency[0] && t->billed_ms <= 0)
+        return;
+    buffer_puts(out, ",\n  \"cost\": {\"amount\":");
+    if (t->currency[0])
+        json_out_decimal(out, t->cost_micro, 6);
+    else
+        buffer_puts(out, "null");
+    buffer_puts(out, ",\"currency\":");
+    json_out_string(out, t->currency[0] ? t->currency : NULL);
+    buffer_puts(out, ",\"billed_seconds\":");
+    add_seconds(out, t->billed_ms < 0 ? 0 : t->billed_ms);
+    buffer_printf(out, ",\"estimated\":%s}", t->billed_estimated ? "true" : "false");
+}
+
 int render_json(const struct transcript *t, const struct render_source *source, struct buffer *out)
 {
     buffer_puts(out, "{\n  \"schema\": \"" SCHEMA "\",\n  \"task\": \"transcribe\",\n  \"language\": ");
@@ -229,6 +246,7 @@ int render_json(const struct transcript *t, const struct render_source *source, 
     add_source(out, source, t);
     buffer_puts(out, ",\n  \"engine\": ");
     add_engine(out, source, t);
+    add_cost(out, t);
     buffer_printf(out, ",\n  \"timing\": \"%s\",\n  \"speakers\": {", timing(t));
     add_speakers(out, t);
     buffer_puts(out, "},\n  \"text\": ");

@@ -2,11 +2,13 @@
 #include "cache/render/language.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
 #include <unictype.h>
 
+#include "backend/base/buffer.h"
 #include "backend/base/utf8.h"
 #include "backend/transcript.h"
 #include "cache/render/text.h"
@@ -16,6 +18,7 @@ static const struct language latin = {.code = "en",
                                       .characters_per_second = 20,
                                       .shortest_ms = 833,
                                       .speaker_before = "Speaker ",
+                                      .channel_before = "Channel ",
                                       .speaker_after = ": "};
 static const struct language chinese = {.code = "zh",
                                         .columns = 32,
@@ -23,19 +26,37 @@ static const struct language chinese = {.code = "zh",
                                         .shortest_ms = 833,
                                         .drops_punctuation = true,
                                         .speaker_before = "说话人 ",
+                                        .channel_before = "声道 ",
                                         .speaker_after = "："};
 static const struct language japanese = {.code = "ja",
                                          .columns = 26,
                                          .characters_per_second = 7,
                                          .shortest_ms = 500,
                                          .speaker_before = "話者",
+                                         .channel_before = "チャンネル",
                                          .speaker_after = "："};
 static const struct language korean = {.code = "ko",
                                        .columns = 32,
                                        .characters_per_second = 12,
                                        .shortest_ms = 833,
                                        .speaker_before = "화자 ",
+                                       .channel_before = "채널 ",
                                        .speaker_after = ": "};
+
+bool language_names_channels(const struct transcript *t)
+{
+    for (size_t i = 1; i < t->sentence_count; i++)
+        if (t->sentences[i].channel != t->sentences[0].channel)
+            return true;
+    return false;
+}
+
+void language_put_voice(const struct language *language, int speaker, int channel, struct buffer *out)
+{
+    int number = speaker >= 0 ? speaker : channel < 0 ? 0 : channel;
+    buffer_printf(out, "%s%" PRId64, speaker >= 0 ? language->speaker_before : language->channel_before,
+                  (int64_t)number + 1);
+}
 
 /* A code's first part: zh of zh-Hans-CN. */
 static bool is_language(const char *code, const char *primary)

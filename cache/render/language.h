@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buffer;
 struct transcript;
 
 struct language {
@@ -16,10 +17,16 @@ struct language {
     int shortest_ms;                            /* that a subtitle should stay: 5/6 s, Japanese 1/2 s */
     bool drops_punctuation;                     /* ，。； of a subtitle become a space or nothing */
     const char *speaker_before, *speaker_after; /* "Speaker " 1 ": " */
+    const char *channel_before;                 /* "Channel " 1, and speaker_after */
 };
 
 /* From the transcript's language, or from the script most of its text is in. Never NULL. */
 const struct language *language_of(const struct transcript *t);
+
+/* True if sentences came from more than one channel: then those whose speaker is not known are named by theirs. */
+bool language_names_channels(const struct transcript *t);
+/* Appends who says something: "Speaker 1", or "Channel 1" when the speaker is negative; counted from 1. */
+void language_put_voice(const struct language *language, int speaker, int channel, struct buffer *out);
 
 /* One side of a possible break: valid UTF-8 without spaces at its ends. */
 struct language_piece {

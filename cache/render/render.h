@@ -1,6 +1,7 @@
 /* Transcript in, text of a view out. Pure functions. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@ struct render_source {
     const char *settings_hash; /* hex */
     int64_t size;              /* bytes of the recording; negative when unknown */
     int64_t finished_ms;       /* wall clock of the result */
+    bool emotions;             /* .txt: how each paragraph was said, unless that is neutral */
 };
 
 /* Each appends to out and returns 0 or -ENOMEM. The same input always gives the same bytes. */

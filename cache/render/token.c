@@ -295,6 +295,7 @@ static int add_sentence(struct builder *b, const struct sentence *s)
     for (size_t i = b->first; i < out->count; i++) {
         out->items[i].channel = s->channel;
         out->items[i].speaker = s->speaker < 0 ? -1 : s->speaker;
+        out->items[i].emotion = s->emotion;
     }
     return 0;
 }

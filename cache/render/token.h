@@ -17,6 +17,7 @@ struct token {
     int columns, characters;
     int64_t begin_ms, end_ms; /* ordered within a sentence, never overlapping there */
     int channel, speaker;
+    const char *emotion; /* of its sentence, or NULL; the transcript's */
     int score;  /* of a break after it: see language_break_score() */
     bool space; /* a space comes before it, unless it begins a line */
     bool glued; /* no line and no subtitle ends after it */

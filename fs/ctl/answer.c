@@ -7,6 +7,7 @@
 
 #include "backend/base/cleanup.h"
 #include "fs/control_json.h"
+#include "fs/control_spent.h"
 
 static size_t count_of(const cJSON *object, const char *key)
 {
@@ -33,6 +34,7 @@ int answer_read(const cJSON *object, struct answer *out)
     }
     for (int s = 0; s < ITEM_STATES; s++)
         a.counts[s] = count_of(counts, item_state_name((enum item_state)s));
+    a.paid = json_read_spending(object, &a.spending);
     a.omitted = count_of(object, "omitted");
     a.final = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "final"));
     a.timed_out = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "timed_out"));

@@ -12,6 +12,8 @@ struct answer {
     char *engine;
     char *trouble; /* NULL: none */
     size_t counts[ITEM_STATES];
+    bool paid; /* `spending` is known */
+    struct spending_report spending;
     struct item *items;
     size_t count, omitted;
     bool final, timed_out; /* of a wait */

@@ -18,6 +18,7 @@ int ctl_status(const struct ctl_options *options);
 int ctl_wait(const struct ctl_options *options);
 int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
+int ctl_explain(const struct ctl_options *options);
 
 /* Prints "scribectl: …" as one line on stderr, control characters escaped; returns the code. */
 int complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -23,6 +23,7 @@ static const char usage[] =
     "                                        until the transcripts are there\n"
     "  retry PATH...                         try failed recordings again\n"
     "  restore PATH...                       bring deleted transcripts back\n"
+    "  explain [--json] PATH...              which model a recording is given to, and why\n"
     "\n"
     "PATH is a recording, one of its transcripts, or a folder with all that is in it.\n"
     "\n"
@@ -62,6 +63,7 @@ static const struct command {
     {"wait", ctl_wait, "tjq", 1, INT16_MAX},
     {"retry", ctl_retry, "", 1, INT16_MAX},
     {"restore", ctl_restore, "", 1, INT16_MAX},
+    {"explain", ctl_explain, "j", 1, INT16_MAX},
 };
 
 static bool read_seconds(const char *text, double *seconds)

@@ -31,6 +31,15 @@ void show_line(const struct item *item, int64_t now_ms, struct buffer *out)
     buffer_puts(out, "\n");
 }
 
+void show_spending(const struct answer *a, struct buffer *out)
+{
+    if (!a->paid || !spent_is_any(&a->spending))
+        return;
+    buffer_puts(out, "In the cloud: ");
+    spent_put_report(&a->spending, out);
+    buffer_puts(out, "\n");
+}
+
 void show_plain(const struct answer *a, int64_t now_ms, struct buffer *out)
 {
     for (size_t i = 0; i < a->count; i++)
@@ -184,4 +193,5 @@ void show_page(const struct answer *a, int width, int rows, int64_t now_ms, stru
         status_summary(a->counts, out);
         buffer_puts(out, "\n");
     }
+    show_spending(a, out);
 }

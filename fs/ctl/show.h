@@ -10,6 +10,8 @@ struct buffer;
 /* "talk.mp3: recognising, 40 % (0:31 of 1:17), about 20 s left" and a newline; a failure is followed by what
  * to do. */
 void show_line(const struct item *item, int64_t now_ms, struct buffer *out);
+/* "In the cloud: 12.5 of 60 minutes today …" and a newline; nothing when nothing was sent there. */
+void show_spending(const struct answer *a, struct buffer *out);
 /* Every recording on a line of its own: for pipes. */
 void show_plain(const struct answer *a, int64_t now_ms, struct buffer *out);
 /* A page for a terminal of this size: summary, what runs with bars, long lists cut. `rows` 0: as long as it

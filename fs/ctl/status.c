@@ -36,7 +36,7 @@ static int print_json(const cJSON *object, bool on_one_line)
     return text ? print(&out) : complain(EXIT_GENERAL, "out of memory");
 }
 
-static int print_once(const struct answer *a, bool terminal)
+static int print_once(const struct answer *a, bool terminal, bool of_all)
 {
     cleanup_buffer struct buffer text = {0};
     int width, rows;
@@ -45,6 +45,8 @@ static int print_once(const struct answer *a, bool terminal)
         show_page(a, width, 0, wall_clock_ms(), &text);
     else
         show_plain(a, wall_clock_ms(), &text);
+    if (!terminal && of_all)
+        show_spending(a, &text);
     if (!terminal && a->trouble)
         complain(EXIT_OK, "attention: %s", a->trouble);
     return print(&text);
@@ -92,7 +94,7 @@ int ctl_status(const struct ctl_options *options)
         else if (options->watch)
             code = print_again(&a, terminal, &screen, &said);
         else
-            code = print_once(&a, terminal);
+            code = print_once(&a, terminal, !*target.paths[0]);
         cJSON_Delete(object);
         if (!options->watch)
             break;

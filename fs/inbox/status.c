@@ -166,6 +166,12 @@ static bool waits_for_retry(const struct item *item, int64_t now_ms)
     return item->state == ITEM_QUEUED && item->error.class != ERROR_NONE && item->not_before_ms > now_ms;
 }
 
+/* It is not a second try when the first was not even begun. */
+static bool waits_for_tomorrow(const struct item *item)
+{
+    return strcmp(item->error.code, "limit.day") == 0;
+}
+
 /* ---- One line ---- */
 
 static void line_running(const struct item *item, int64_t now_ms, struct buffer *out)
@@ -193,7 +199,7 @@ static void line_running(const struct item *item, int64_t now_ms, struct buffer 
 static void line_queued(const struct item *item, int64_t now_ms, struct buffer *out)
 {
     if (waits_for_retry(item, now_ms)) {
-        buffer_puts(out, "waiting to try again at ");
+        buffer_puts(out, waits_for_tomorrow(item) ? "waiting until " : "waiting to try again at ");
         put_time(out, item->not_before_ms, now_ms);
         buffer_printf(out, ": %s", message_find(item->error.code)->cause);
     } else if (item->position > 0) {
@@ -221,6 +227,10 @@ void status_line(const struct item *item, int64_t now_ms, struct buffer *out)
             buffer_puts(out, " at ");
             put_time(out, item->finished_ms, now_ms);
         }
+        if (item->cost.billed_ms > 0) {
+            buffer_puts(out, ", ");
+            spent_put_item(&item->cost, out);
+        }
         break;
     case ITEM_FAILED:
         buffer_printf(out, "failed: %s", message_find(item->error.code)->cause);
@@ -230,14 +240,21 @@ void status_line(const struct item *item, int64_t now_ms, struct buffer *out)
 
 /* ---- The texts beside a recording ---- */
 
-/* Spaces and a newline up to the next multiple of STATUS_BLOCK. `start` is where the text began. */
+/* Spaces and a newline up to the next multiple of STATUS_BLOCK that is not below `least`. `start` is where the
+ * text began. */
+static void pad_to(struct buffer *out, size_t start, size_t least)
+{
+    size_t len = out->len - start, wanted = len > least ? len : least;
+    wanted = (wanted + STATUS_BLOCK - 1) / STATUS_BLOCK * STATUS_BLOCK;
+    if (len == wanted || buffer_error(out))
+        return;
+    buffer_fill(out, ' ', wanted - len - 1);
+    buffer_puts(out, "\n");
+}
+
 static void pad(struct buffer *out, size_t start)
 {
-    size_t over = (out->len - start) % STATUS_BLOCK;
-    if (over == 0 || buffer_error(out))
-        return;
-    buffer_fill(out, ' ', STATUS_BLOCK - over - 1);
-    buffer_puts(out, "\n");
+    pad_to(out, start, 0);
 }
 
 static void first_line_running(const struct item *item, int64_t now_ms, struct buffer *out)
@@ -265,7 +282,7 @@ static void first_line_running(const struct item *item, int64_t now_ms, struct b
 static void first_line_queued(const struct item *item, int64_t now_ms, struct buffer *out)
 {
     if (waits_for_retry(item, now_ms)) {
-        buffer_puts(out, "Waiting to try again at ");
+        buffer_puts(out, waits_for_tomorrow(item) ? "Waiting until " : "Waiting to try again at ");
         put_time(out, item->not_before_ms, now_ms);
         buffer_printf(out, ": %s\n", message_find(item->error.code)->cause);
     } else if (item->position > 1) {
@@ -292,6 +309,53 @@ static void put_promise(const struct item *item, struct buffer *out)
     }
     buffer_puts(out, "Its transcript was deleted before and stays hidden until it is restored.\n");
 }
+
+/* ---- Words while they are recognised ---- */
+
+static bool ends_sentence(uint32_t c)
+{
+    return c == '.' || c == '!' || c == '?' || c == U'…' || c == U'。' || c == U'！' || c == U'？';
+}
+
+/* Belongs to the sentence before it. */
+static bool closes(uint32_t c)
+{
+    return ends_sentence(c) || c == '"' || c == '\'' || c == ')' || c == U'”' || c == U'’' || c == U'」' ||
+           c == U'』' || c == U'》' || c == U'）';
+}
+
+/* A line for each sentence, the last one open. What is put out for a character depends on those before it
+ * only: more text makes the same bytes with more behind them. */
+static void put_words(const char *text, struct buffer *out)
+{
+    size_t len = strlen(text);
+    bool ended = false, wide = false, space = false, begun = false;
+    for (size_t i = 0; i < len;) {
+        uint32_t c;
+        size_t n = utf8_next(text + i, len - i, &c);
+        if (c == ' ' || is_unsafe(c) || is_broken(text + i, c)) {
+            space = true;
+        } else {
+            bool closing = !space && closes(c);
+            if (ended && (space || wide) && !closing)
+                buffer_puts(out, "\n");
+            else if (space && begun)
+                buffer_puts(out, " ");
+            ended = ends_sentence(c) || (ended && closing);
+            wide = (closing && wide) || (ended && c > 0x2fff); /* no space follows it */
+            buffer_add(out, text + i, n);
+            space = false;
+            begun = true;
+        }
+        i += n;
+    }
+}
+
+/* ---- The status beside a recording ---- */
+
+/* What the lines of a running job take at most, besides the name in the promise: its length must not depend on
+ * how far the job is, or the words behind it would move. */
+#define RUNNING_LINES 288
 
 void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out)
 {
@@ -321,11 +385,40 @@ void status_transcribing(const struct item *item, int64_t now_ms, struct buffer 
     } else if (item->expected_ms > 0 && item->state == ITEM_RUNNING) {
         buffer_puts(out, "It is taking longer than expected.\n");
     }
+    size_t promise = out->len;
     put_promise(item, out);
-    pad(out, start);
+    bool words = item->state == ITEM_RUNNING && item->partial && *item->partial;
+    pad_to(out, start, words ? RUNNING_LINES + (out->len - promise) : 0);
     /* Behind the padding, so that it only ever grows at its end: "tail -f" follows it. */
-    if (item->state == ITEM_RUNNING && item->partial && *item->partial)
-        buffer_printf(out, "%s\n", item->partial);
+    if (words)
+        put_words(item->partial, out);
+}
+
+/* Codes of what happens before anything can be sent. */
+static bool comes_before_sending(const char *code)
+{
+    static const char *const prefixes[] = {"route.", "engine.", "prepare.", "limit."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(code, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Who is told to try again wants to know what this try has cost. */
+static void put_cost(const struct item *item, struct buffer *out)
+{
+    bool local = !item->backend[0] || strcmp(item->backend, "local") == 0;
+    if (item->cost.possible) {
+        buffer_puts(out, "It was given to a service in the cloud, which may have billed it.\n");
+    } else if (item->cost.billed_ms > 0) {
+        buffer_puts(out, "It was given to a service in the cloud, which billed it: ");
+        spent_put_item(&item->cost, out);
+        buffer_puts(out, ".\n");
+    } else if (local || comes_before_sending(item->error.code)) {
+        buffer_puts(out, "No money was spent: this recording was not sent anywhere.\n");
+    } else {
+        buffer_puts(out, "No money was spent: the service in the cloud did not begin to transcribe it.\n");
+    }
 }
 
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)
@@ -334,11 +427,7 @@ void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)
     const struct message *m = message_find(item->error.code);
     status_escape(basename_of(item->path ? item->path : ""), out);
     buffer_printf(out, ": %s\n%s\n", m->cause, m->next);
-    /* The choice of a model fails before anything is sent. */
-    bool stayed_here = !item->backend[0] || strcmp(item->backend, "local") == 0 ||
-                       strncmp(item->error.code, "route.", 6) == 0;
-    buffer_puts(out, stayed_here ? "No money was spent: this recording was not sent anywhere.\n"
-                                 : "It was given to a service in the cloud, which may have billed it.\n");
+    put_cost(item, out);
     buffer_puts(out, "Delete this file to try again.\n\n");
     buffer_puts(out, "Code: ");
     status_escape(item->error.code[0] ? item->error.code : "unknown", out);
@@ -460,7 +549,7 @@ void status_summary(const size_t counts[ITEM_STATES], struct buffer *out)
 }
 
 void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble,
-                     int64_t now_ms, struct buffer *out)
+                     const struct spending_report *spending, int64_t now_ms, struct buffer *out)
 {
     size_t start = out->len;
     size_t counts[ITEM_STATES];
@@ -476,6 +565,11 @@ void status_overview(const struct item *items, size_t count, const char *engine,
     if (engine && *engine) {
         buffer_puts(out, "Recogniser: ");
         status_escape(engine, out);
+        buffer_puts(out, "\n");
+    }
+    if (spending && spent_is_any(spending)) {
+        buffer_puts(out, "In the cloud: ");
+        spent_put_report(spending, out);
         buffer_puts(out, "\n");
     }
     buffer_puts(out, "Written at ");

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "backend/backend.h"
+#include "fs/inbox/spent.h"
 
 struct buffer;
 
@@ -44,19 +45,21 @@ struct item {
     char backend[16];   /* name of the backend of its job: "local" keeps it here; "" before it has one */
     struct error error; /* of the last attempt; class ERROR_NONE if none */
     char job[65];       /* hex key, "" before it has one */
+    struct spent_item cost;
 };
 void items_free(struct item *items, size_t count);
 void item_clear(struct item *item);
 
 /* Appends the text, padded with spaces and a final newline to a multiple of STATUS_BLOCK. While the words
- * come in as they are recognised, they follow behind that. */
+ * come in as they are recognised, they follow behind that, a line for each sentence and no newline after the
+ * last one: as long as more of them come, the bytes that were there stay as they are. */
 void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out);
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out);
 /* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what
  * finished last; `engine` is a line about the recogniser, `trouble` a line about the index or the disk or
- * NULL. */
+ * NULL, `spending` what was sent to a paid service or NULL. */
 void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble,
-                     int64_t now_ms, struct buffer *out);
+                     const struct spending_report *spending, int64_t now_ms, struct buffer *out);
 /* One line, without a newline, as scribectl and status.txt say it: "recognising, 40 % (0:31 of 1:17), about
  * 20 s left". */
 void status_line(const struct item *item, int64_t now_ms, struct buffer *out);

@@ -11,12 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
@@ -30,22 +30,29 @@
 #include "cache/index.h"
 #include "cache/results.h"
 #include "fs/inbox/store.h"
+#include "fs/jobs/discards.h"
+#include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/retry.h"
 #include "fs/jobs/store_result.h"
+#include "fs/jobs/work_dirs.h"
 #include "fs/library.h"
 
 #define STORE_AGAIN_MS 5000 /* how often a full disk is tried */
 #define HOLD_MS 30000   /* how long a backend rests after a failure that the next job would meet as well */
 #define CHANGED_MS 2000 /* until then a rename under way has been reported */
+#define LOOK_MS 60000   /* the longest pause between two looks: somebody may set the clock */
 #define BACKENDS_MOST 4
+enum { MOST_AWAY = 10000, DESCRIPTORS_KEPT = 500 };
 
 struct runner {
     struct runner_config config;
     char *work_dir;
+    struct discards *discards;
     struct run *runs;
-    int active;                        /* runs that have a backend job */
-    unsigned long begun;               /* numbers the work directories */
+    int active;                        /* runs whose backend job is at work here … */
+    int away, most_away;               /* … and those that wait for a service alone */
+    bool some_kept;                    /* a hint: a work directory may wait for its job */
     int64_t held_until[BACKENDS_MOST]; /* monotonic */
     bool stopping;
     struct loop_timer *timer;
@@ -65,6 +72,7 @@ struct run {
     struct job_start start;
     struct backend *backend;
     struct backend_job *job;                  /* NULL once the backend is done with it */
+    bool away;                                /* a service has it: it is not counted among the workers */
     struct acknowledgement *acknowledgements; /* on their way */
     int fd;                                   /* the recording, for a last look at it */
     char *work_dir;
@@ -86,26 +94,38 @@ static int64_t wall_now_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* A work directory stays while its job is at work, or is going on from its checkpoint later. */
+static bool keeps_work_dir(void *context, const struct digest *key)
 {
-    (void)st, (void)type, (void)ftw;
-    remove(path);
-    return 0;
+    const struct runner *r = context;
+    const struct run *run;
+    DL_FOREACH(r->runs, run)
+    {
+        if (memcmp(&run->start.key, key, sizeof *key) == 0)
+            return true;
+    }
+    return library_job_goes_on(r->config.library, key);
 }
 
-static void remove_tree(const char *path)
+/* The backend is done with it. */
+static void job_ended(struct run *run)
 {
-    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    run->job = NULL;
+    run->runner->active -= !run->away;
+    run->runner->away -= run->away;
+    run->away = false;
 }
 
 static void run_free(struct run *run)
 {
     struct runner *r = run->runner;
     if (run->job)
-        r->active--;
+        job_ended(run);
     DL_DELETE(r->runs, run);
-    if (run->work_dir)
-        remove_tree(run->work_dir);
+    if (run->work_dir && keeps_work_dir(r, &run->start.key))
+        r->some_kept = true;
+    else if (run->work_dir)
+        work_dir_remove(r->work_dir, &run->start.key);
     free(run->work_dir);
     if (run->fd >= 0)
         close(run->fd);
@@ -222,7 +242,8 @@ static void run_store(void *arg)
                                                         .size = run->size,
                                                         .transcript = run->transcript,
                                                         .raw = run->raw,
-                                                        .raw_length = run->raw_length},
+                                                        .raw_length = run->raw_length,
+                                                        .emotions = r->config.emotions},
                                  &run->error);
     loop_post(r->config.loop, run_stored, run);
 }
@@ -239,7 +260,14 @@ static void store_again(void *arg)
 static void on_progress(void *context, enum backend_stage stage, int64_t done, int64_t total)
 {
     struct run *run = context;
-    library_job_progress(run->runner->config.library, &run->start.key, stage, done, total);
+    struct runner *r = run->runner;
+    library_job_progress(r->config.library, &run->start.key, stage, done, total);
+    if (stage != STAGE_SUBMITTED || run->away || r->away >= r->most_away)
+        return;
+    run->away = true;
+    r->away++;
+    r->active--;
+    loop_timer_after(r->timer, 0); /* there is room for another */
 }
 
 static void acknowledge_on_loop(void *arg)
@@ -276,8 +304,7 @@ static void on_finished(void *context, struct transcript *transcript, const void
 {
     struct run *run = context;
     struct runner *r = run->runner;
-    run->job = NULL;
-    r->active--;
+    job_ended(run);
     run->transcript = transcript;
     if (raw && (run->raw = malloc(raw_length ? raw_length : 1))) {
         memcpy(run->raw, raw, raw_length);
@@ -291,8 +318,7 @@ static void on_failed(void *context, const struct error *err)
 {
     struct run *run = context;
     struct runner *r = run->runner;
-    run->job = NULL;
-    r->active--;
+    job_ended(run);
     run_failed(run, err);
     runner_look(r);
 }
@@ -303,10 +329,43 @@ static void on_partial(void *context, const char *text)
     library_job_partial(run->runner->config.library, &run->start.key, text);
 }
 
+/* In the index before anything that may cost money is sent: the checkpoint that comes next waits for it. */
+static void on_charged(void *context, const struct backend_charge *charge)
+{
+    struct run *run = context;
+    struct runner *r = run->runner;
+    if (r->config.ledger)
+        ledger_add(r->config.ledger, &run->start.key, charge);
+    library_job_charged(r->config.library, &run->start.key, charge);
+}
+
+static void on_postponed(void *context, const struct error *err, int64_t until_ms)
+{
+    struct run *run = context;
+    struct runner *r = run->runner;
+    job_ended(run);
+    int64_t now_ms = wall_now_ms();
+    if (library_held_until(r->config.library, now_ms, NULL) == 0)
+        r->config.log(LOG_NOTICE, "%s: %s: %s; recordings wait until the next day", run->start.path,
+                      err->code, err->detail);
+    library_job_postponed(r->config.library, &run->start.key, err, now_ms, until_ms);
+    run_free(run);
+    runner_look(r);
+}
+
+static void on_left(void *context, const char *state)
+{
+    struct run *run = context;
+    library_leave(run->runner->config.library, run->backend->name, state);
+}
+
 static const struct backend_events events = {.progress = on_progress,
                                              .partial = on_partial,
+                                             .left = on_left,
                                              .checkpoint = on_checkpoint,
                                              .finished = on_finished,
+                                             .charged = on_charged,
+                                             .postponed = on_postponed,
                                              .failed = on_failed};
 
 /* ---- starting ---- */
@@ -338,23 +397,6 @@ static int open_recording(struct run *run, struct error *err)
     return steal_fd(fd);
 }
 
-static int make_work_dir(struct run *run, struct error *err)
-{
-    char hex[DIGEST_HEX];
-    digest_hex(&run->start.key, hex);
-    if (asprintf(&run->work_dir, "%s/%.16s-%lu", run->runner->work_dir, hex, run->runner->begun++) < 0) {
-        run->work_dir = NULL;
-        return error_set(err, ERROR_TRANSIENT, ENOMEM, "io.state", "out of memory");
-    }
-    if (mkdir(run->work_dir, 0700) < 0 && errno != EEXIST) {
-        int sys = errno;
-        bool full = sys == ENOSPC || sys == EDQUOT;
-        return error_set(err, ERROR_TRANSIENT, sys, full ? "io.space" : "io.state", "%s: %s", run->work_dir,
-                         strerror(sys));
-    }
-    return 0;
-}
-
 static int begin(struct run *run, struct error *err)
 {
     struct runner *r = run->runner;
@@ -362,8 +404,8 @@ static int begin(struct run *run, struct error *err)
     if (!run->backend)
         return error_set(err, ERROR_PERSON, ENOENT, "engine.missing", "no backend called %s is set up",
                          run->start.backend);
-    int rc = make_work_dir(run, err);
-    int fd = rc == 0 ? open_recording(run, err) : rc;
+    run->work_dir = work_dir_make(r->work_dir, &run->start.key, err);
+    int fd = run->work_dir ? open_recording(run, err) : -EIO;
     if (fd < 0)
         return fd;
     run->job = run->backend->operations->start(run->backend,
@@ -407,6 +449,13 @@ static void run_new(struct runner *r, struct job_start *start)
     }
 }
 
+/* What it leaves at a service is taken back by its checkpoint, if that is ever needed. */
+static void stop_job(struct run *run)
+{
+    const struct backend_operations *operations = run->backend->operations;
+    (operations->suspend ? operations->suspend : operations->cancel)(run->job);
+}
+
 static void cancel_unwanted(struct runner *r)
 {
     struct digest key;
@@ -416,7 +465,7 @@ static void cancel_unwanted(struct runner *r)
         {
             if (memcmp(&run->start.key, &key, sizeof key) != 0 || !run->job)
                 continue;
-            run->backend->operations->cancel(run->job);
+            stop_job(run);
             r->config.log(LOG_INFO, "%s: no longer wanted", run->start.path);
             run_free(run);
         }
@@ -450,19 +499,24 @@ static bool has_result(struct runner *r, const struct digest *key)
 void runner_look(struct runner *r)
 {
     cancel_unwanted(r);
+    discards_look(r->discards);
+    if (r->some_kept)
+        r->some_kept = work_dirs_sweep(r->work_dir, keeps_work_dir, r) > 0;
     while (!r->stopping && r->active < r->config.workers) {
         const char *held[BACKENDS_MOST + 1];
         struct job_start start;
         int64_t now = wall_now_ms(), next = 0, rested = resting(r, held);
         int rc = library_claim_job(r->config.library, now, held, &start, &next);
         if (rc <= 0) {
-            int64_t wait = next > now ? next - now : 0, rest = rested ? rested - loop_now_ms() : 0;
+            int64_t wait = next <= now ? 0 : next - now < LOOK_MS ? next - now : LOOK_MS;
+            int64_t rest = rested ? rested - loop_now_ms() : 0;
             if (wait > 0 || rest > 0)
                 loop_timer_after(r->timer, wait > 0 && (rest <= 0 || wait < rest) ? wait : rest);
             return;
         }
         if (has_result(r, &start.key)) {
             library_job_done(r->config.library, &start.key, -1);
+            work_dir_remove(r->work_dir, &start.key);
             job_start_clear(&start);
         } else {
             run_new(r, &start);
@@ -475,6 +529,15 @@ static void look_again(void *arg)
     runner_look(arg);
 }
 
+/* Each holds its recording open. */
+static int room_for_away(void)
+{
+    struct rlimit limit;
+    rlim_t room = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+    room = room > DESCRIPTORS_KEPT ? room - DESCRIPTORS_KEPT : 0;
+    return room < MOST_AWAY ? (int)room : MOST_AWAY;
+}
+
 int runner_new(const struct runner_config *config, struct runner **out)
 {
     struct runner *r = calloc(1, sizeof *r);
@@ -483,16 +546,22 @@ int runner_new(const struct runner_config *config, struct runner **out)
     r->config = *config;
     r->work_dir = strdup(config->work_dir);
     r->timer = loop_timer(config->loop, look_again, r);
-    if (!r->work_dir || !r->timer) {
+    r->most_away = room_for_away();
+    const struct discards_config discards = {.library = config->library,
+                                             .loop = config->loop,
+                                             .backends = config->backends,
+                                             .backend_count = config->backend_count,
+                                             .log = config->log};
+    if (!r->work_dir || !r->timer || discards_new(&discards, &r->discards) != 0) {
         runner_free(r);
         return -ENOMEM;
     }
-    remove_tree(r->work_dir);
-    if (mkdir(r->work_dir, 0700) < 0 && errno != EEXIST) {
-        int rc = -errno;
+    int rc = work_dirs_open(r->work_dir);
+    if (rc) {
         runner_free(r);
         return rc;
     }
+    r->some_kept = work_dirs_sweep(r->work_dir, keeps_work_dir, r) > 0;
     *out = r;
     return 0;
 }
@@ -500,13 +569,13 @@ int runner_new(const struct runner_config *config, struct runner **out)
 void runner_stop(struct runner *r)
 {
     r->stopping = true;
+    discards_stop(r->discards);
     struct run *run, *next;
     DL_FOREACH_SAFE(r->runs, run, next)
     {
         if (!run->job)
             continue; /* it is being stored; the pool ends that */
-        const struct backend_operations *operations = run->backend->operations;
-        (operations->suspend ? operations->suspend : operations->cancel)(run->job);
+        stop_job(run);
         library_job_released(r->config.library, &run->start.key);
         run_free(run);
     }
@@ -518,6 +587,7 @@ void runner_free(struct runner *r)
         return;
     while (r->runs)
         run_free(r->runs);
+    discards_free(r->discards);
     loop_timer_free(r->timer);
     free(r->work_dir);
     free(r);

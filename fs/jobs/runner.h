@@ -8,6 +8,7 @@
 
 struct backend;
 struct index;
+struct ledger;
 struct library;
 struct loop;
 struct pool;
@@ -16,15 +17,17 @@ struct runner;
 
 struct runner_config {
     int inbox_fd;         /* stays the caller's */
-    const char *work_dir; /* STORE/state/work; emptied at start */
+    const char *work_dir; /* STORE/state/work; at start only what interrupted jobs go on with stays in it */
     struct library *library;
     struct index *index;
     struct results *results;
+    struct ledger *ledger; /* NULL: nothing here costs anything */
     struct loop *loop;
     struct pool *pool;
     struct backend *const *backends;
     int backend_count;
-    int workers; /* jobs at once */
+    int workers; /* jobs at once, not counting those that wait for a service */
+    bool emotions; /* shown in the text views */
     /* A recording turned out not to be what was digested: have it read again. */
     void (*reread)(void *context, struct file_id id);
     void *context;

@@ -33,6 +33,7 @@ static int write_all(struct result_writer *w, const struct result_input *in)
     struct render_source source = {.sha256 = digest,
                                    .settings_hash = settings,
                                    .size = in->size,
+                                   .emotions = in->emotions,
                                    .finished_ms = (int64_t)time(NULL) * 1000};
     struct buffer text = {0};
     for (enum view_format i = 0; i < VIEW_RESULT_FORMATS && rc == 0; i++) {

@@ -1,6 +1,7 @@
 /* A transcript becomes a result in the cache: its canonical form, the provider's bytes, and the views. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct result_input {
     const struct transcript *transcript;
     const void *raw; /* may be NULL */
     size_t raw_length;
+    bool emotions; /* in the text: render_source.emotions */
 };
 
 /* Durable when it returns 0; otherwise a negative errno and *err (code "io.space" or "io.state"). May take as

@@ -54,9 +54,7 @@ static void job_unneeded(struct library *lib, struct job *job)
             lib->hooks.work(lib->hooks.context);
         return;
     }
-    if (job->state != JOB_DONE && !job->unreadable)
-        index_drop_job(lib->index, &job->key);
-    job_free(lib, job);
+    job_abandon(lib, job);
 }
 
 void recording_set_job(struct library *lib, struct recording *r, struct job *job)
@@ -135,14 +133,27 @@ struct job *job_new(struct library *lib, const struct digest *key, const struct 
     return job;
 }
 
-void job_enqueue(struct library *lib, struct job *job)
+static void enqueue(struct library *lib, struct job *job, bool first)
 {
     job->state = JOB_QUEUED;
     job->status_ms = wall_ms();
-    DL_APPEND(lib->queue, job);
+    if (first)
+        DL_PREPEND(lib->queue, job);
+    else
+        DL_APPEND(lib->queue, job);
     lib->queue_numbered = false;
     if (lib->hooks.work)
         lib->hooks.work(lib->hooks.context);
+}
+
+void job_enqueue(struct library *lib, struct job *job)
+{
+    enqueue(lib, job, false);
+}
+
+void job_enqueue_first(struct library *lib, struct job *job)
+{
+    enqueue(lib, job, true);
 }
 
 void job_dequeue(struct library *lib, struct job *job)
@@ -173,7 +184,17 @@ void job_free(struct library *lib, struct job *job)
     free(job->backend);
     free(job->checkpoint);
     free(job->partial);
+    free(job->costs.charges);
     free(job);
+}
+
+void job_abandon(struct library *lib, struct job *job)
+{
+    if (job->checkpoint)
+        orphan_add(lib, job->backend, job->checkpoint);
+    if (job->state != JOB_DONE && !job->unreadable)
+        index_drop_job(lib->index, &job->key);
+    job_free(lib, job);
 }
 
 void job_store(struct library *lib, const struct job *job)

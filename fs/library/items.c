@@ -71,6 +71,11 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     item->not_before_ms = job->not_before_ms;
     item->attempts = job->attempts;
     item->error = job->error;
+    job_costs(job, &item->cost);
+    if (job->state == JOB_QUEUED && job_is_held(lib, job, wall_ms())) {
+        item->error = lib->hold.error;
+        item->not_before_ms = lib->hold.until_ms;
+    }
     snprintf(item->backend, sizeof item->backend, "%s", job->backend);
     if (!job->unreadable)
         digest_hex(&job->key, item->job);
@@ -193,6 +198,48 @@ int library_items(struct library *lib, const char *path, struct item **items, si
     *items = c.items;
     *count = c.count;
     return 0;
+}
+
+struct looked_up {
+    const char *path;
+    struct job_start *out;
+    enum item_state *state;
+};
+
+static int look_up(struct library *lib, struct link *l, void *arg)
+{
+    (void)lib;
+    const struct looked_up *to = arg;
+    const struct recording *r = l->recording;
+    const struct job *job = r->job && !r->job->unreadable ? r->job : NULL;
+    char *path = link_path(l);
+    bool below = path && strcmp(path, to->path) != 0 && path_is_below(path, to->path);
+    if (!path || below) {
+        free(path);
+        return below ? -EISDIR : -ENOMEM;
+    }
+    *to->out = (struct job_start){.path = path, .id = r->id, .stat = r->stat, .digest = r->digest};
+    *to->state = state_of(r->job);
+    if (!job)
+        return 0;
+    to->out->key = job->key;
+    to->out->attempts = job->attempts;
+    to->out->settings = strdup(job->settings);
+    to->out->backend = strdup(job->backend);
+    to->out->checkpoint = job->checkpoint ? strdup(job->checkpoint) : NULL;
+    if (to->out->settings && to->out->backend && (!job->checkpoint || to->out->checkpoint))
+        return 0;
+    job_start_clear(to->out);
+    return -ENOMEM;
+}
+
+int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state)
+{
+    LIBRARY_LOCK(lib);
+    if (!*path || folder_by_path(lib, path))
+        return -EISDIR;
+    int n = each_at(lib, path, look_up, &(struct looked_up){path, out, state});
+    return n < 0 ? n : n == 0 ? -ENOENT : 0;
 }
 
 static int retry_link(struct library *lib, struct link *l, void *arg)

@@ -26,17 +26,22 @@ static bool is_held(const struct job *job, const char *const *held)
     return false;
 }
 
+bool time_has_come(int64_t not_before_ms, int64_t now_ms)
+{
+    return not_before_ms <= now_ms || (not_before_ms != INT64_MAX && not_before_ms - now_ms > LONGEST_WAIT_MS);
+}
+
 int library_claim_job(struct library *lib, int64_t now_ms, const char *const *held, struct job_start *out,
                       int64_t *next_ms)
 {
     LIBRARY_LOCK(lib);
     struct job *job;
-    *next_ms = 0;
+    *next_ms = hold_until(lib, now_ms);
     DL_FOREACH(lib->queue, job)
     {
-        if (is_held(job, held))
+        if (is_held(job, held) || job_is_held(lib, job, now_ms))
             continue;
-        if (job->not_before_ms <= now_ms)
+        if (time_has_come(job->not_before_ms, now_ms))
             break;
         if (!*next_ms || job->not_before_ms < *next_ms)
             *next_ms = job->not_before_ms;
@@ -90,16 +95,14 @@ bool library_next_cancelled(struct library *lib, struct digest *key)
             job_reconcile(lib, job);
             return true;
         }
-        index_drop_job(lib->index, &job->key);
-        job_free(lib, job);
+        job_abandon(lib, job);
         return true;
     }
     lib->some_unwanted = false;
     return false;
 }
 
-/* The claimed job of this key; NULL if it was cancelled. */
-static struct job *claimed(struct library *lib, const struct digest *key)
+struct job *job_claimed(struct library *lib, const struct digest *key)
 {
     struct job *job = job_find(lib, key);
     return job && job->claimed ? job : NULL;
@@ -109,7 +112,7 @@ void library_job_progress(struct library *lib, const struct digest *key, enum ba
                           int64_t done, int64_t total)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
+    struct job *job = job_claimed(lib, key);
     if (!job)
         return;
     int64_t now = wall_ms();
@@ -127,7 +130,7 @@ void library_job_progress(struct library *lib, const struct digest *key, enum ba
 void library_job_partial(struct library *lib, const struct digest *key, const char *text)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
+    struct job *job = job_claimed(lib, key);
     char *copy = job ? strdup(text) : NULL;
     if (!copy)
         return;
@@ -140,7 +143,7 @@ void library_job_partial(struct library *lib, const struct digest *key, const ch
 void library_job_checkpoint(struct library *lib, const struct digest *key, const char *checkpoint)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
+    struct job *job = job_claimed(lib, key);
     char *copy = job ? strdup(checkpoint) : NULL;
     if (!copy)
         return;
@@ -149,19 +152,22 @@ void library_job_checkpoint(struct library *lib, const struct digest *key, const
     job_store(lib, job);
 }
 
-/* What every end of a claim has in common. Returns false if nobody wants the job any more; then it is gone.
- */
-static bool unclaim(struct library *lib, struct job *job)
+bool job_unclaim(struct library *lib, struct job *job)
 {
     job->claimed = false;
     free(job->partial);
     job->partial = NULL;
     if (!job->unwanted)
         return true;
-    if (job->state != JOB_DONE)
-        index_drop_job(lib->index, &job->key);
-    job_free(lib, job);
+    job_abandon(lib, job);
     return false;
+}
+
+bool library_job_goes_on(struct library *lib, const struct digest *key)
+{
+    LIBRARY_LOCK(lib);
+    const struct job *job = job_find(lib, key);
+    return job && !job->unwanted && job->checkpoint && (job->state == JOB_QUEUED || job->state == JOB_RUNNING);
 }
 
 void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms)
@@ -171,7 +177,7 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
     bool have = job_stat_result(lib, key, sizes, &made);
 
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
+    struct job *job = job_claimed(lib, key);
     if (!job)
         return;
     job->finished_ms = job->status_ms = wall_ms();
@@ -191,7 +197,7 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
     }
     job_store(lib, job);
     index_history(lib->index, key, have ? "done" : "lost", "");
-    if (!unclaim(lib, job))
+    if (!job_unclaim(lib, job))
         return;
     if (!have)
         job_enqueue(lib, job);
@@ -202,8 +208,8 @@ void library_job_failed(struct library *lib, const struct digest *key, const str
                         int64_t not_before_ms)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
-    if (!job || !unclaim(lib, job))
+    struct job *job = job_claimed(lib, key);
+    if (!job || !job_unclaim(lib, job))
         return;
     job->error = *err;
     job->finished_ms = job->status_ms = wall_ms();
@@ -223,7 +229,7 @@ void library_job_failed(struct library *lib, const struct digest *key, const str
 void library_job_trouble(struct library *lib, const struct digest *key, const struct error *err)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
+    struct job *job = job_claimed(lib, key);
     if (!job)
         return;
     job->error = *err;
@@ -233,8 +239,8 @@ void library_job_trouble(struct library *lib, const struct digest *key, const st
 void library_job_outdated(struct library *lib, const struct digest *key)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
-    if (!job || !unclaim(lib, job))
+    struct job *job = job_claimed(lib, key);
+    if (!job || !job_unclaim(lib, job))
         return;
     index_history(lib->index, key, "outdated", "the settings have changed");
     /* The last recording that leaves takes the job with it. */
@@ -251,8 +257,8 @@ void library_job_outdated(struct library *lib, const struct digest *key)
 void library_job_released(struct library *lib, const struct digest *key)
 {
     LIBRARY_LOCK(lib);
-    struct job *job = claimed(lib, key);
-    if (!job || !unclaim(lib, job))
+    struct job *job = job_claimed(lib, key);
+    if (!job || !job_unclaim(lib, job))
         return;
     job->attempts--;
     job_enqueue(lib, job);

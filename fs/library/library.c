@@ -2,6 +2,7 @@
 #include "fs/library/model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,8 @@ static int load_directory(void *arg, const struct index_directory *d)
 static int load_job(void *arg, const struct index_job *j)
 {
     struct loading *loading = arg;
+    if (orphan_load(loading->lib, j))
+        return 0;
     struct job *job = job_new(loading->lib, &j->key, &j->digest, j->backend, j->settings);
     if (!job)
         return -ENOMEM;
@@ -94,6 +97,18 @@ static int load_job(void *arg, const struct index_job *j)
     job->started_ms = j->started_ms;
     job->finished_ms = j->finished_ms;
     job->status_ms = j->finished_ms ? j->finished_ms : j->created_ms;
+    return 0;
+}
+
+static int load_charge(void *arg, const struct index_charge *c)
+{
+    const struct loading *loading = arg;
+    struct job *job = job_find(loading->lib, &c->job);
+    struct backend_charge charge = {
+        .at_ms = c->at_ms, .kind = c->kind, .billed_ms = c->billed_ms, .cost_micro = c->cost_micro};
+    snprintf(charge.currency, sizeof charge.currency, "%s", c->currency);
+    if (job)
+        job_learn_charge(job, &charge);
     return 0;
 }
 
@@ -150,9 +165,7 @@ static void settle_loaded(struct library *lib)
     HASH_ITER(hh, lib->jobs, job, next)
     {
         if (!job->recordings) {
-            if (job->state != JOB_DONE)
-                index_drop_job(lib->index, &job->key);
-            job_free(lib, job);
+            job_abandon(lib, job);
             continue;
         }
         if (job->state == JOB_FAILED)
@@ -180,6 +193,8 @@ int library_load(struct library *lib)
     int rc = index_load_directories(lib->index, load_directory, &loading);
     if (rc == 0)
         rc = index_load_jobs(lib->index, load_job, &loading);
+    if (rc == 0)
+        rc = index_load_charges(lib->index, load_charge, &loading);
     if (rc == 0)
         rc = index_load_recordings(lib->index, load_recording, &loading);
     if (rc == 0)
@@ -235,6 +250,7 @@ void library_free(struct library *lib)
     struct job *job, *next;
     HASH_ITER(hh, lib->jobs, job, next)
     job_free(lib, job);
+    orphans_free(lib);
     pthread_cond_destroy(&lib->wake);
     pthread_mutex_destroy(&lib->lock);
     free(lib);

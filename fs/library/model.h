@@ -77,6 +77,12 @@ struct recording {
     UT_hash_handle hh;
 };
 
+/* What the attempts at a job cost; parts of a long recording are attempts of their own. */
+struct job_costs {
+    struct backend_charge *charges; /* without the model */
+    size_t count;
+};
+
 struct job {
     struct digest key, digest;
     char *settings, *backend, *checkpoint;
@@ -96,6 +102,7 @@ struct job {
     int64_t created_ms, started_ms, finished_ms, status_ms; /* wall clock */
     off_t sizes[VIEW_RESULT_FORMATS];
     struct timespec made; /* mtime of the result */
+    struct job_costs costs;
     struct recording *recordings;
     struct job *prev, *next; /* in the queue, oldest first */
     int position;            /* in the queue, if library->queue_numbered */
@@ -109,6 +116,13 @@ struct announcement_entry {
     struct announcement_entry *prev, *next;
 };
 
+/* Jobs of this backend that were not begun wait until then (wall clock). */
+struct hold {
+    char backend[16];
+    int64_t from_ms, until_ms; /* until_ms 0: none waits */
+    struct error error;        /* why */
+};
+
 struct library {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* monotonic clock: something to announce */
@@ -120,11 +134,13 @@ struct library {
     struct recording *recordings;
     struct job *jobs;
     struct job *queue;
+    struct orphan *orphans;
     struct announcement_entry *ready, *later; /* later: views that are going, in order of time */
     int64_t next_folder_id;
     bool announcing, stopping;
     bool queue_numbered; /* the positions of the jobs in the queue are right */
     bool some_unwanted;  /* a hint: a claimed job may be unwanted */
+    struct hold hold;
     double speed;        /* seconds of work per second of audio, 0: not known */
 };
 
@@ -179,14 +195,40 @@ struct job *job_find(struct library *lib, const struct digest *key);
 struct job *job_new(struct library *lib, const struct digest *key, const struct digest *digest,
                     const char *backend, const char *settings);
 void job_enqueue(struct library *lib, struct job *job);
+void job_enqueue_first(struct library *lib, struct job *job);
 void job_dequeue(struct library *lib, struct job *job);
 /* How many jobs are before it. */
 int queue_position(struct library *lib, const struct job *job);
 void job_free(struct library *lib, struct job *job);
+/* It will never go on: forgets it, but not what its checkpoint names. Frees it. */
+void job_abandon(struct library *lib, struct job *job);
 void job_store(struct library *lib, const struct job *job);
 /* Sizes and time of its result, by stat: false if there is none. A damaged one is dropped. */
 bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
                      struct timespec *made);
+
+/* The claimed job of this key; NULL if it was cancelled. */
+struct job *job_claimed(struct library *lib, const struct digest *key);
+/* What every end of a claim has in common. Returns false if nobody wants the job any more; then it is gone. */
+bool job_unclaim(struct library *lib, struct job *job);
+
+/* Nothing waits for longer between two attempts (fs/jobs/retry.c: 40 minutes at most). */
+#define LONGEST_WAIT_MS (60 * 60 * 1000)
+/* Whether what is not to be tried before that time (wall clock; INT64_MAX: not by this daemon) may be tried now. A
+ * time further away than anything ever waits was set before the clock was put back. */
+bool time_has_come(int64_t not_before_ms, int64_t now_ms);
+
+/* ---- what they cost (charges.c) ---- */
+void job_learn_charge(struct job *job, const struct backend_charge *charge); /* forgotten without memory */
+void job_costs(const struct job *job, struct spent_item *out);
+bool job_is_held(const struct library *lib, const struct job *job, int64_t now_ms);
+int64_t hold_until(const struct library *lib, int64_t now_ms); /* 0: none waits */
+
+/* ---- what abandoned jobs have left elsewhere (orphans.c) ---- */
+void orphan_add(struct library *lib, const char *backend, const char *checkpoint);
+/* True if the row is an orphan's, not a job's. */
+bool orphan_load(struct library *lib, const struct index_job *stored);
+void orphans_free(struct library *lib);
 
 /* ---- what should be visible (views.c) ---- */
 /* Brings the views of these closer to what they should be, by announcements. */

@@ -2,6 +2,7 @@
 #include "fs/library/model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,8 +101,12 @@ static struct link *name_recording(struct library *lib, const struct place *plac
     struct recording *r = recording_get(lib, id);
     if (!r)
         return NULL;
-    if (l->recording)
+    if (l->recording) {
         link_detach(lib, l);
+    } else { /* its views are still going, but it is a new file: what was deleted of the old one is no matter */
+        l->hidden = 0;
+        l->hidden_digested = false;
+    }
     link_attach(l, r);
     return l;
 }
@@ -297,6 +302,17 @@ static void revive_failed(struct library *lib, struct job *job)
     index_history(lib->index, &job->key, "retried", "the same content was dropped again");
 }
 
+/* The content is another than the one its views were deleted for. For good: it may come back. */
+static void lift_whiteouts(struct library *lib, const struct recording *r)
+{
+    for (struct link *l = r->links; l; l = l->next)
+        if (l->hidden && l->hidden_digested && memcmp(&l->hidden_for, &r->digest, sizeof r->digest) != 0) {
+            l->hidden = 0;
+            l->hidden_digested = false;
+            link_store(lib, l);
+        }
+}
+
 int library_set_content(struct library *lib, struct file_id id, uint64_t changes,
                         const struct recording_stat *st, const struct digest *content,
                         const struct digest *key, const char *backend, const char *settings)
@@ -338,6 +354,7 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
     r->stat = *st;
     r->digested = true;
     r->digest = *content;
+    lift_whiteouts(lib, r);
     recording_set_job(lib, r, job);
     recording_store(lib, r);
     if (revived)
@@ -400,7 +417,120 @@ char *library_path_of(struct library *lib, struct file_id id, uint64_t *changes)
     return r && r->links ? link_path(r->links) : NULL;
 }
 
-struct known_name {
+/* ---- for comparing with the store ---- */
+
+enum content_state library_compare_content(struct library *lib, struct file_id id, const struct recording_stat *st)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    if (!r || !r->digested)
+        return CONTENT_UNREAD;
+    if (r->stat.birth_ns != st->birth_ns)
+        return CONTENT_STRANGER;
+    if (r->stat.size != st->size || r->stat.mtime_ns != st->mtime_ns)
+        return CONTENT_OTHER;
+    return r->stat.ctime_ns == st->ctime_ns ? CONTENT_CURRENT : CONTENT_TOUCHED;
+}
+
+int library_find_name(struct library *lib, const struct place *place, struct file_id *id)
+{
+    LIBRARY_LOCK(lib);
+    struct folder *f = folder_by_id(lib, place->directory);
+    const struct link *l = f ? link_by_name(f, place->name) : NULL;
+    /* A folder that was forgotten is kept for its views only, at a path that cannot be. */
+    if (f && f->path[0] != '/' && strcmp(f->path, place->path) != 0)
+        return -ESTALE;
+    if (!l || !l->recording)
+        return -ENOENT;
+    *id = l->recording->id;
+    return 0;
+}
+
+void known_names_free(struct known_name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i].path);
+    free(names);
+}
+
+static bool known_name_fill(struct known_name *name, const struct link *l)
+{
+    name->directory = l->folder->fid;
+    snprintf(name->name, sizeof name->name, "%s", l->name);
+    name->path = strdup(l->folder->path);
+    return name->path;
+}
+
+int library_names_of(struct library *lib, struct file_id id, struct known_name **names, size_t *count)
+{
+    *names = NULL;
+    *count = 0;
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    size_t links = 0, n = 0;
+    for (const struct link *l = r ? r->links : NULL; l; l = l->next)
+        links++;
+    struct known_name *list = links ? calloc(links, sizeof *list) : NULL;
+    if (!list)
+        return links ? -ENOMEM : 0;
+    for (const struct link *l = r->links; l && known_name_fill(&list[n], l); l = l->next)
+        n++;
+    if (n < links) {
+        known_names_free(list, n);
+        return -ENOMEM;
+    }
+    *names = list;
+    *count = n;
+    return 0;
+}
+
+int library_names_in(struct library *lib, struct file_id directory, struct known_name **names, size_t *count)
+{
+    *names = NULL;
+    *count = 0;
+    LIBRARY_LOCK(lib);
+    const struct folder *f = folder_by_id(lib, directory);
+    size_t links = 0, n = 0;
+    for (const struct link *l = f ? f->names : NULL; l; l = l->by_name.next)
+        links += l->recording != NULL;
+    struct known_name *list = links ? calloc(links, sizeof *list) : NULL;
+    if (!list)
+        return links ? -ENOMEM : 0;
+    for (const struct link *l = f->names; l; l = l->by_name.next) {
+        if (!l->recording)
+            continue;
+        if (!known_name_fill(&list[n], l)) {
+            known_names_free(list, n);
+            return -ENOMEM;
+        }
+        n++;
+    }
+    *names = list;
+    *count = n;
+    return 0;
+}
+
+char *library_directory_path(struct library *lib, struct file_id directory)
+{
+    LIBRARY_LOCK(lib);
+    const struct folder *f = folder_by_id(lib, directory);
+    return f && f->path[0] != '/' ? strdup(f->path) : NULL;
+}
+
+bool library_knows_below(struct library *lib, const char *path, const char *except)
+{
+    LIBRARY_LOCK(lib);
+    for (const struct folder *f = lib->folders_by_id; f; f = f->by_id.next) {
+        if (!path_is_below(f->path, path) || (except && path_is_below(f->path, except)))
+            continue;
+        for (const struct link *l = f->names; l; l = l->by_name.next)
+            if (l->recording)
+                return true;
+    }
+    return false;
+}
+
+struct listed_name {
     struct file_id directory, id;
     char *path, *name;
 };
@@ -410,7 +540,7 @@ int library_each_name(struct library *lib,
                                  struct file_id id),
                       void *context)
 {
-    struct known_name *list = NULL;
+    struct listed_name *list = NULL;
     size_t n = 0, room = 0;
     int rc = 0;
     pthread_mutex_lock(&lib->lock);
@@ -418,14 +548,14 @@ int library_each_name(struct library *lib,
         for (struct link *l = r->links; l; l = l->next) {
             if (n == room) {
                 room = room ? room * 2 : 64;
-                struct known_name *more = realloc(list, room * sizeof *list);
+                struct listed_name *more = realloc(list, room * sizeof *list);
                 if (!more) {
                     rc = -ENOMEM;
                     break;
                 }
                 list = more;
             }
-            list[n] = (struct known_name){l->folder->fid, r->id, strdup(l->folder->path), strdup(l->name)};
+            list[n] = (struct listed_name){l->folder->fid, r->id, strdup(l->folder->path), strdup(l->name)};
             n++;
         }
     pthread_mutex_unlock(&lib->lock);

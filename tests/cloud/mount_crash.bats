@@ -6,6 +6,7 @@
 TEST_SECONDS=200
 load ../lib/common
 load ../lib/emulator
+load ../lib/cloud_kills
 
 setup() {
     cloud_setup
@@ -94,52 +95,9 @@ submits() {
 }
 
 # bats test_tags=core
-@test "12 mixed jobs, killed at random moments: every view is there, and what was sent twice can be counted" {
-    local kills=5 kill name names=(a/1 a/2 a/3 a/4 a/5 a/6 b/7 b/8 b/9 b/10 b/11 b/12)
-    switch '{"running_ms":700}'
-    fault '{"on":"query","rate":0.1,"status":500,"code":"InternalError"}'
-    fault '{"on":"result","rate":0.1,"reset":true}'
-    fault '{"on":"bucket","method":"PUT","rate":0.1,"status":503,"code":"ServiceUnavailable"}'
-    fault '{"on":"sync","delay_ms":500}'
-    for name in "${names[@]}"; do
-        sox "$(speech 0880)" "$T/${name#*/}.wav" trim 0 "2.$(printf %02d "${name#*/}")"
-    done
-    cloud_mount dashscope.model=fun-asr "${OSS[@]}"
-    for name in "${names[@]:0:6}"; do
-        drop "$name.wav" "$T/${name#*/}.wav"
-    done
-    for kill in $(seq $kills); do
-        # At a random moment of what goes on: that is the purpose.
-        sleep "0.$((RANDOM % 9 + 1))"
-        revive
-        if [ "$kill" = 2 ]; then
-            # From now on others join them that are answered at once.
-            cloud_remount dashscope.model=fun-asr-flash-2026-06-15 "${OSS[@]}"
-            for name in "${names[@]:6}"; do
-                drop "$name.wav" "$T/${name#*/}.wav"
-            done
-        fi
-    done
-    control DELETE faults >/dev/null
-    "$SCRIBECTL" retry "$INBOX" >/dev/null 2>&1 || : # saves the seconds of pauses
-    for name in "${names[@]}"; do
-        wait_for -t 60 test -e "$INBOX/$name.json"
-        transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] It was heard.'
-        [ "$(submits "$T/${name#*/}.wav")" -le $((1 + kills)) ]
-    done
-    wait_for quiet
-    # A task is known before it is asked about, so only a kill between request and answer can make a second one. A direct
-    # call is nothing but request and answer.
-    local more
-    more=$(counter '.requests.submit - 6')
-    note "12 jobs, $kills kills: $more tasks and $(counter '.requests.sync - 6') direct calls more than recordings"
-    [ "$more" -le "$kills" ]
-    wait_for counter_is '.now | [.objects["scribefs-test"], .uploads["scribefs-test"]] | join(" ")' '0 0'
-}
-
-quiet() { # no status texts are left
-    [ -z "$(find "$INBOX" -name '*.FAILED.txt' -o -name '*.transcribing.txt')" ]
+@test "16 jobs of every kind, killed in several windows: every view is there, and what was sent twice can be counted" {
+    control DELETE scripts >/dev/null
+    cloud_kills 16 8
 }
 
 # ---- Deleted and renamed ---------------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ END
     assert_equal "$(counter .tasks.SUBMITTED)" 1
 }
 
-@test "the service does not know the task yet: asked again; it has forgotten it: submitted anew" {
+@test "the service does not know the task yet: asked again, and not submitted anew" {
     fault '{"on":"query","count":3,"unknown":true}'
     cloud_mount dashscope.model=fun-asr
     drop talk.wav
@@ -313,6 +313,28 @@ DataInspectionFailed|cloud.refused|because of what it contains
 SomethingNobodyHeardOf|cloud.request|did not understand
 END
     assert_equal "$(counter .requests.submit)" "$n"
+}
+
+# bats test_tags=core
+@test "FAILED.txt says what it cost, also after a restart" {
+    allow_log 'cloud\.|route\.'
+    cloud_mount dashscope.model=fun-asr
+    fault '{"on":"task","count":1,"code":"DataInspectionFailed","message":"no"}'
+    drop task.wav "$(other 150)"
+    failed task 'which may have billed it'
+    fault '{"on":"submit","count":1,"status":400,"code":"DataInspectionFailed","message":"no"}'
+    drop refused.wav "$(other 151)"
+    failed refused 'No money was spent: the service in the cloud did not begin'
+    cloud_remount dashscope.model=qwen3-asr-flash dashscope.speakers=yes
+    drop route.wav "$(other 152)"
+    failed route 'No money was spent: this recording was not sent anywhere'
+    failed task 'which may have billed it'
+    failed refused 'No money was spent: the service in the cloud did not begin'
+    cloud_remount dashscope.model=fun-asr-flash-2026-06-15
+    fault '{"on":"sync","count":1,"status":400,"code":"DataInspectionFailed","message":"no"}'
+    drop direct.wav "$(other 153)"
+    failed direct 'No money was spent: the service in the cloud did not begin'
+    failed task 'which may have billed it'
 }
 
 # bats test_tags=core

@@ -59,22 +59,50 @@ stereo() { # FILE: two people, each in a channel of one's own
 }
 
 # bats test_tags=core
-@test "channels: each on its own, with real speech in both" {
+@test "channels: each on its own and named, with real speech in both; those the recording has not are left out" {
     stereo "$T/stereo.wav"
     cloud_mount dashscope.model=fun-asr dashscope.channels=all
     drop stereo.wav "$T/stereo.wav"
+    drop mono.wav "$(speech 0870)"
     wait_for -t 40 test -e "$INBOX/stereo.json"
-    assert_equal "$(of_parameters .channel_id)" '[0,1]'
+    wait_for -t 40 test -e "$INBOX/mono.json"
+    assert_equal "$(requests submit '.parameters.channel_id' | sort | tr '\n' ' ')" '[0,1] [0] '
     assert_equal "$(jq -c '[.segments[].channel] | unique' "$INBOX/stereo.json")" '[0,1]'
-    contains "$INBOX/stereo.txt" 'young man'
+    contains "$INBOX/stereo.txt" '^\[00:00:0.\] Channel 1: .*young man'
+    contains "$INBOX/stereo.txt" '^\[00:00:0.\] Channel 2: '
+    contains "$INBOX/stereo.srt" '^Channel 2: '
+    refute contains "$INBOX/mono.txt" 'Channel'
     # In order of time, whichever channel it is.
     jq -e '[.segments[].start] | . == sort' "$INBOX/stereo.json"
-    cloud_remount dashscope.model=fun-asr dashscope.channels=1
+    cloud_remount dashscope.model=fun-asr dashscope.channels=1,2
     drop second.wav "$T/stereo.wav"
+    drop one.wav "$(speech 0870)"
     wait_for -t 40 test -e "$INBOX/second.json"
-    assert_equal "$(of_parameters .channel_id)" '[1]'
-    refute contains "$INBOX/second.txt" 'young man'
+    wait_for -t 40 test -e "$INBOX/one.json"
+    assert_equal "$(requests submit '.parameters.channel_id' | tail -n 2 | sort | tr '\n' ' ')" '[0] [1] '
+    refute contains "$INBOX/second.txt" 'young man|Channel'
     assert_equal "$(jq -c '[.segments[].channel] | unique' "$INBOX/second.json")" '[1]'
+}
+
+# bats test_tags=core
+@test "stereo, and nobody said anything about channels: nothing that is said in either of them is lost" {
+    sox "$(speech 0880)" "$T/silence.wav" vol 0
+    sox -M "$T/silence.wav" "$(speech 0880)" "$T/right.wav"
+    cloud_mount dashscope.model=fun-asr
+    drop right.wav "$T/right.wav"
+    wait_for -t 40 test -e "$INBOX/right.json"
+    contains "$INBOX/right.txt" 'young man'
+    refute contains "$INBOX/right.txt" 'Channel'
+    assert_equal "$(of_parameters .channel_id)" '[0]'
+    cloud_remount dashscope.model=qwen3-asr-flash
+    drop direct.wav "$T/right.wav"
+    wait_for -t 40 test -e "$INBOX/direct.json"
+    contains "$INBOX/direct.txt" 'young man'
+    # The first by name is the first alone.
+    cloud_remount dashscope.model=fun-asr dashscope.channels=0
+    drop left.wav "$T/right.wav"
+    wait_for -t 40 test -e "$INBOX/left.json"
+    refute contains "$INBOX/left.txt" 'young man'
 }
 
 @test "channels and speakers at once is refused before anything is sent" {
@@ -129,7 +157,7 @@ stereo() { # FILE: two people, each in a channel of one's own
 }
 
 # bats test_tags=core
-@test "emotion: in the JSON, not in the text" {
+@test "emotion: in the JSON; in the text only if that is wished for" {
     script '{"match":{},"transcript":{"schema":"scribefs-transcript/1","sentences":[{"begin_ms":0,"end_ms":900,"channel":0,"text":"How nice.","emotion":"happy"}]}}'
     cloud_mount dashscope.model=qwen3-asr-flash-filetrans dashscope.emotion=yes
     drop talk.wav
@@ -137,9 +165,11 @@ stereo() { # FILE: two people, each in a channel of one's own
     assert_equal "$(jq -r '.segments[0].emotion' "$INBOX/talk.json")" happy
     assert_equal "$(cat "$INBOX/talk.txt")" '[00:00:00] How nice.'
     refute contains "$INBOX/talk.srt" happy
-    cloud_remount dashscope.model=qwen3-asr-flash dashscope.emotion=yes
+    cloud_remount dashscope.model=qwen3-asr-flash dashscope.emotion=yes views.emotion=yes
     drop direct.wav
     transcribed "$INBOX/direct"
+    assert_equal "$(cat "$INBOX/direct.txt")" '[00:00:00] (happy) How nice.'
+    refute contains "$INBOX/direct.srt" happy
     assert_equal "$(jq -r '.segments[0].emotion' "$INBOX/direct.json")" happy
 }
 
@@ -235,6 +265,15 @@ stereo() { # FILE: two people, each in a channel of one's own
     wait_for contains "$INBOX/lost.transcribing.txt" 'list of special words could not be used'
 }
 
+@test "vocabulary_id of the oldest Paraformer models: a list of phrases, beside the parameters" {
+    say 'Norland.'
+    cloud_mount dashscope.model=paraformer-8k-v1 dashscope.vocabulary_id=phrases-1
+    drop talk.wav
+    transcribed "$INBOX/talk"
+    assert_equal "$(requests submit .resources)" '[{"resource_id":"phrases-1","resource_type":"asr_phrase"}]'
+    assert_equal "$(of_parameters 'has("vocabulary_id")')" false
+}
+
 # bats test_tags=core
 @test "special_word_filter: the exact JSON, masked and removed words" {
     say 'The secret plan is quite boring today.'
@@ -266,6 +305,17 @@ stereo() { # FILE: two people, each in a channel of one's own
     transcribed "$INBOX/long"
     [ "$(requests sync '.input.messages | length' | tail -n 1)" -gt 2 ]
     assert_equal "$(requests sync '[.input.messages[:-1][].content[0].text] | join(" ")' | tail -n 1 | jq -r . | tr -s ' ')" "$(tr -s ' ' <"$T/context" | sed 's/ $//')"
+}
+
+@test "context: a conversation, each reply behind what it answers" {
+    say 'Norland.'
+    switch '{"strict":1}'
+    printf 'user: Who lives there?\nassistant: The Dashwoods\nof Sussex.\nuser: Since when?\n' >"$T/context"
+    cloud_mount dashscope.model=fun-asr-flash-2026-06-15 "dashscope.context_file=$T/context"
+    drop talk.wav
+    transcribed "$INBOX/talk"
+    assert_equal "$(requests sync '[.input.messages[:-1][] | [.role, .content[0].type, .content[0].text]]')" \
+        '[["user","input_text","Who lives there?"],["assistant","text","The Dashwoods\nof Sussex."],["user","input_text","Since when?"]]'
 }
 
 long_text() { # CHARACTERS

@@ -173,7 +173,7 @@ static bool prepare(struct emulator *emu, const struct event *e, struct delivery
     if (!version)
         version = c->callback_versions;
     cleanup_free char *base =
-        link_base(emu->port, c, tampered(e, "url") ? "elsewhere" : certificate_bucket, "oss-accelerate");
+        link_base(emu, c, tampered(e, "url") ? "elsewhere" : certificate_bucket, "oss-accelerate");
     cleanup_free char *certificate = xprintf("%s/%s", base, certificate_key);
     const char *token = tampered(e, "token") ? "wrong" : *c->callback_token ? c->callback_token : NULL;
     *d = (struct delivery){.url = xstrdup(c->callback_url)};

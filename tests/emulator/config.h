@@ -52,6 +52,7 @@ enum { CONFIG_TEXT = 256 };
 #define CONFIG_TEXTS(X)                                                                                      \
     X(layout, "auto", "shape of fun-asr-flash answers: auto (by host), legacy, maas")                        \
     X(url_hosts, "names", "URLs given out: names (*.localhost), ip (path style on 127.0.0.1)")               \
+    X(url_suffix, "localhost", "what those names end in")                                                    \
     X(no_speech, "subtask", "silence in a task: subtask, task, status, empty")                               \
     X(all_failed, "failed", "every subtask failed: failed, succeeded")                                       \
     X(unknown_model, "400", "status for an unknown model: 400, 404")                                         \

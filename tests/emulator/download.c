@@ -127,6 +127,8 @@ enum hear_failure download_url(struct emulator *emu, const char *url, int fd, in
     curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    if (emu->options.ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, emu->options.ca_file);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);

@@ -28,11 +28,16 @@ struct options {
     char *vosk;         /* directory with lib/libvosk.so and model; NULL: PocketSphinx */
     enum region region; /* of 127.0.0.1 and localhost */
     int recognitions;   /* workers at once */
+    /* HTTPS besides; NULL: none. */
+    char *tls_certificate, *tls_key; /* PEM files */
+    char *tls_priorities;            /* of GnuTLS; NULL: its own */
+    char *ca_file;                   /* whom it trusts when it fetches; NULL: those of the system */
+    int tls_port;                    /* 0: any */
 };
 
 struct emulator {
     struct options options;
-    int port;
+    int port, tls_port; /* tls_port 0: none */
     pthread_mutex_t lock;
     pthread_cond_t changed; /* broadcast when anything others wait for changes; CLOCK_MONOTONIC */
     bool stopping, stopped; /* stopped: only the last thread is left */

@@ -16,10 +16,11 @@ static const char *const places[] = {"submit",   "query",  "list",       "cancel
 static const char *const bookkeeping[] = {"on", "id", "skip", "count", "rate", "fired", "seen"};
 static const char *const matching[] = {"model", "task_id", "sha256", "key", "method", "path"};
 static const char *const effects[] = {
-    "delay_ms",    "status",     "code",    "message",        "retry_after", "body",    "content_type",
-    "html",        "reset",      "lost",    "truncate",       "malformed",   "drip",    "split_utf8",
-    "error_event", "stop_after", "expired", "unknown",        "stuck",       "pending", "subtask",
-    "all_failed",  "duplicate",  "lose",    "contain_result", "version",     "tamper",  "event_task_id",
+    "delay_ms",  "status",         "code",       "message",     "retry_after",   "location",
+    "body",      "content_type",   "html",       "reset",       "lost",          "truncate",
+    "malformed", "drip",           "split_utf8", "error_event", "stop_after",    "expired",
+    "unknown",   "stuck",          "pending",    "subtask",     "all_failed",    "duplicate",
+    "lose",      "contain_result", "version",    "tamper",      "event_task_id",
 };
 
 #define LISTED(list, name) listed(list, sizeof(list) / sizeof *(list), name)

@@ -12,7 +12,7 @@
  *
  * What goes wrong with a request:
  *   delay_ms                  wait before answering (real milliseconds)
- *   status [code message]     an error in the endpoint's style; [retry_after: seconds]
+ *   status [code message]     an error in the endpoint's style; [retry_after: seconds] [location: URL]
  *   body [content_type]       this body instead (with status, default 200); html: true = a gateway's HTML
  * page reset                     break the connection without an answer, before anything was done lost do
  * everything, then break the connection: the answer is lost truncate N                break the connection

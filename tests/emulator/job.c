@@ -147,6 +147,9 @@ static void hear_file(struct emulator *emu, struct task *t, size_t index, const 
         fail(o, "InternalError.Timeout", "The recognition timed out.");
     if (o->code)
         return;
+    int rate = model_rate(t->model);
+    if ((rate > 0 && h->info.rate != rate) || h->info.rate < -rate)
+        record_violation(emu, NULL, "sample_rate", t->model->name);
     if (f->diarization && h->info.channels > 1)
         record_violation(emu, NULL, "diarization_of_several_channels", t->files[index].url);
     features_apply(f, c->reserved_words, h->transcript);

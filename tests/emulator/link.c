@@ -12,11 +12,13 @@
 #include "tests/emulator/memory.h"
 #include "tests/emulator/sign.h"
 
-char *link_base(int port, const struct config *c, const char *bucket, const char *endpoint)
+char *link_base(const struct emulator *emu, const struct config *c, const char *bucket, const char *endpoint)
 {
+    const char *scheme = emu->tls_port ? "https" : "http";
+    int port = emu->tls_port ? emu->tls_port : emu->port;
     if (!strcmp(c->url_hosts, "ip"))
-        return xprintf("http://127.0.0.1:%d/%s", port, bucket);
-    return xprintf("http://%s.%s.localhost:%d", bucket, endpoint, port);
+        return xprintf("%s://127.0.0.1:%d/%s", scheme, port, bucket);
+    return xprintf("%s://%s.%s.%s:%d", scheme, bucket, endpoint, c->url_suffix, port);
 }
 
 /* Slashes of the key stay, everything else that is not unreserved is encoded: a time of day shows as 10%3A15.
@@ -39,7 +41,7 @@ char *link_signed(struct emulator *emu, const char *bucket, const char *endpoint
     struct sign_request s = {.method = "GET", .bucket = bucket, .key = key, .query = &query};
     sign_oss_v1(&s, expires, k->secret, NULL, signature);
     pairs_clear(&query);
-    cleanup_free char *base = link_base(emu->port, &emu->config, bucket, endpoint);
+    cleanup_free char *base = link_base(emu, &emu->config, bucket, endpoint);
     struct buffer url = {0};
     buffer_printf(&url, "%s/", base);
     percent_encode(&url, key, true);

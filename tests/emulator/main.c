@@ -4,7 +4,8 @@
  *
  *     emulator --port 0 --state DIR [--worker PROGRAM] [--key sk-test]
  *
- * The first line of standard output is the port, on 127.0.0.1. It ends on SIGTERM, SIGINT or the end of
+ * The first line of standard output is the port, on 127.0.0.1, and with --tls-certificate a second one that
+ * speaks TLS; then the addresses it gives out begin with https. It ends on SIGTERM, SIGINT or the end of
  * standard input, and keeps its state in DIR: started again with it, tasks, objects and vocabularies are
  * still there.
  *
@@ -31,7 +32,7 @@
  * {"ids":[…]} GET POST DELETE /_emulator/scripts                scripted results (scripts.h); POST one or an
  * array GET POST        /_emulator/clock                  {"speed":N,"advance_ms":N}: {"now_ms","speed"} GET
  * DELETE      /_emulator/counters               {group:{name:n}}: requests, statuses, keys, tasks,
- * tasks_by_model, submits_by_audio (sha256), submits_by_url, submits_by_model_and_audio, queries_by_task,
+ * tasks_by_model, unheard (requests whose answer nobody heard, by endpoint), submits_by_audio (sha256), submits_by_url, submits_by_model_and_audio, queries_by_task,
  * throttled, peak_per_second, objects, violations, callbacks, faults; "now": tasks, objects and open uploads
  * by bucket. DELETE also forgets requests, violations and rate limits GET /_emulator/requests[?endpoint=E]
  * the latest 5000, with headers, query and JSON body GET             /_emulator/violations             what a
@@ -102,7 +103,7 @@ static void *kill_children(void *arg)
     return NULL;
 }
 
-static void stop(struct emulator *emu, struct MHD_Daemon *daemon)
+static void stop(struct emulator *emu, struct server *server)
 {
     pthread_t killer;
     emu_lock(emu);
@@ -110,7 +111,7 @@ static void stop(struct emulator *emu, struct MHD_Daemon *daemon)
     pthread_cond_broadcast(&emu->changed);
     emu_unlock(emu);
     bool killing = !pthread_create(&killer, NULL, kill_children, emu);
-    server_stop(daemon);
+    server_stop(server);
     tasks_stop(emu);
     callbacks_stop(emu);
     emu_lock(emu);
@@ -123,18 +124,21 @@ static void stop(struct emulator *emu, struct MHD_Daemon *daemon)
 
 static int run(struct emulator *emu)
 {
-    struct MHD_Daemon *daemon = server_start(emu);
-    if (!daemon)
+    struct server server;
+    if (server_start(emu, &server) != 0)
         return 1;
     int rc = tasks_start(emu);
     if (!rc)
         rc = callbacks_start(emu);
     if (!rc) {
-        printf("%d\n", emu->port);
+        printf("%d", emu->port);
+        if (emu->tls_port)
+            printf(" %d", emu->tls_port);
+        printf("\n");
         fflush(stdout);
         wait_for_end();
     }
-    stop(emu, daemon);
+    stop(emu, &server);
     int saved = state_save(emu);
     if (saved)
         fprintf(stderr, "emulator: cannot write the state: %s\n", strerror(-saved));

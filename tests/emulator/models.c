@@ -50,6 +50,13 @@ bool model_in(const struct model *m, enum region region)
     return m->regions & 1u << region;
 }
 
+int model_rate(const struct model *m)
+{
+    if (strstr(m->name, "-8k-"))
+        return 8000;
+    return !strcmp(m->name, "paraformer-mtl-v1") ? -16000 : 0;
+}
+
 const char *region_name(enum region region)
 {
     return regions[region];

@@ -35,5 +35,8 @@ struct model {
 const struct model *model_find(const char *name); /* NULL when there is none; in any region */
 bool model_in(const struct model *m, enum region region);
 
+/* The rate of the sound it is made for, Hz. 0: any; negative: at least that. */
+int model_rate(const struct model *m);
+
 const char *region_name(enum region region); /* cn-beijing */
 int region_find(const char *name);           /* -1 when unknown */

@@ -2,6 +2,7 @@
 #include "tests/emulator/record.h"
 
 #include <cjson/cJSON.h>
+#include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
 
@@ -98,6 +99,8 @@ static cJSON *request_json(const struct request *r, const struct reply *a)
     cJSON_AddStringToObject(item, "host", host ? host : "");
     cJSON_AddStringToObject(item, "path", r->raw_path);
     cJSON_AddNumberToObject(item, "status", a->reset ? 0 : a->status);
+    cJSON_AddBoolToObject(item, "tls",
+                          MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL);
     if (r->model)
         cJSON_AddStringToObject(item, "model", r->model);
     if (*r->key)
@@ -119,15 +122,27 @@ static cJSON *request_json(const struct request *r, const struct reply *a)
     return item;
 }
 
+/* Whoever asked does not hear the answer: it was killed meanwhile, or the connection is broken on purpose. */
+static bool is_unheard(const struct request *r, const struct reply *a)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    char byte;
+    return a->reset || (info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0);
+}
+
 void record_request(struct emulator *emu, const struct request *r, const struct reply *a)
 {
     if (r->style == STYLE_CONTROL)
         return;
     cleanup_free char *status = a->reset ? xstrdup("reset") : xprintf("%d", a->status);
     cJSON *item = request_json(r, a);
+    bool unheard = is_unheard(r, a);
     emu_lock(emu);
     record_add(&emu->record, "requests", r->endpoint, 1);
     record_add(&emu->record, "statuses", status, 1);
+    if (unheard)
+        record_add(&emu->record, "unheard", r->endpoint, 1);
     if (*r->key)
         record_add(&emu->record, "keys", r->key, 1);
     if (r->model)

@@ -149,6 +149,9 @@ static bool fault_answers(struct request *r, struct reply *a)
     } else {
         return false;
     }
+    const char *location = json_text(f, "location");
+    if (location)
+        reply_header(a, "Location", location);
     const cJSON *after = json_get(f, "retry_after");
     if (after) {
         char text[32];

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/memory.h"
@@ -198,31 +199,74 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
-struct MHD_Daemon *server_start(struct emulator *emu)
+/* The content of a file, or NULL. The caller frees. */
+static char *read_text(const char *path)
+{
+    cleanup_file FILE *f = path ? fopen(path, "re") : NULL;
+    struct buffer text = {0};
+    char block[4096];
+    for (size_t n; f && (n = fread(block, 1, sizeof block, f));)
+        buffer_add(&text, block, n);
+    return f ? buffer_take(&text) : NULL;
+}
+
+/* `tls` ends the options; NULL: plain HTTP. */
+static struct MHD_Daemon *listen_on(struct emulator *emu, int port, struct MHD_OptionItem *tls, int *bound)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)emu->options.port),
+        .sin_port = htons((uint16_t)port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
+    struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL, NULL, handle,
-        emu, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_URI_LOG_CALLBACK, begin, emu,
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
+            (tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, handle, emu, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_URI_LOG_CALLBACK, begin, emu,
         MHD_OPTION_NOTIFY_COMPLETED, end, emu, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)(1 << 20), MHD_OPTION_END);
+        MHD_OPTION_THREAD_STACK_SIZE, (size_t)(1 << 20), MHD_OPTION_ARRAY, tls ? tls : &none, MHD_OPTION_END);
     const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
-    if (!info) {
-        fprintf(stderr, "emulator: cannot listen on 127.0.0.1:%d\n", emu->options.port);
-        if (daemon)
-            MHD_stop_daemon(daemon);
-        return NULL;
+    if (info) {
+        *bound = info->port;
+        return daemon;
     }
-    emu->port = info->port;
-    return daemon;
+    fprintf(stderr, "emulator: cannot listen on 127.0.0.1:%d\n", port);
+    if (daemon)
+        MHD_stop_daemon(daemon);
+    return NULL;
 }
 
-void server_stop(struct MHD_Daemon *daemon)
+static struct MHD_Daemon *listen_tls(struct emulator *emu)
 {
-    MHD_stop_daemon(daemon);
+    const struct options *o = &emu->options;
+    cleanup_free char *key = read_text(o->tls_key), *certificate = read_text(o->tls_certificate);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate},
+        {o->tls_priorities ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, o->tls_priorities},
+        {MHD_OPTION_END, 0, NULL}};
+    if (key && certificate)
+        return listen_on(emu, o->tls_port, tls, &emu->tls_port);
+    fprintf(stderr, "emulator: the key or the certificate cannot be read\n");
+    return NULL;
+}
+
+int server_start(struct emulator *emu, struct server *server)
+{
+    *server = (struct server){.plain = listen_on(emu, emu->options.port, NULL, &emu->port)};
+    if (server->plain && emu->options.tls_certificate)
+        server->tls = listen_tls(emu);
+    if (server->plain && (server->tls || !emu->options.tls_certificate))
+        return 0;
+    server_stop(server);
+    return -1;
+}
+
+void server_stop(struct server *server)
+{
+    if (server->tls)
+        MHD_stop_daemon(server->tls);
+    if (server->plain)
+        MHD_stop_daemon(server->plain);
 }

@@ -31,7 +31,12 @@ static const char usage[] =
     "  --bucket NAME[:public] a bucket of the tests (scribefs-test); may be repeated\n"
     "  --samples DIR          served as the public bucket \"dashscope\"\n"
     "  --region REGION        of 127.0.0.1 (cn-beijing)\n"
-    "  --set NAME=VALUE       a switch; may be repeated\n";
+    "  --set NAME=VALUE       a switch; may be repeated\n"
+    "  --tls-certificate FILE PEM; HTTPS on a second port, printed behind the first\n"
+    "  --tls-key FILE         PEM\n"
+    "  --tls-port N           0 (the default): any\n"
+    "  --tls-priorities TEXT  of GnuTLS: which versions and ciphers it speaks\n"
+    "  --ca-file FILE         PEM, whom it trusts when it fetches recordings\n";
 
 enum { RECOGNITIONS = 2 };
 
@@ -137,6 +142,12 @@ static bool whole(const char *text, int max, int *out)
     return *text && !*end && n >= 0 && n <= max;
 }
 
+static void set_text(char **text, const char *value)
+{
+    free(*text);
+    *text = xstrdup(value);
+}
+
 /* What the command line says beyond single values; applied once the state is there. */
 struct wishes {
     struct pairs keys, oss, buckets;
@@ -145,7 +156,25 @@ struct wishes {
 
 static int parse(struct emulator *emu, int argc, char **argv, struct wishes *w)
 {
-    enum { PORT = 256, STATE, WORKER, VOSK, RECOGNISE, KEY, OSS, BUCKET, SAMPLES, REGION, SET, HELP };
+    enum {
+        PORT = 256,
+        STATE,
+        WORKER,
+        VOSK,
+        RECOGNISE,
+        KEY,
+        OSS,
+        BUCKET,
+        SAMPLES,
+        REGION,
+        SET,
+        CERTIFICATE,
+        TLS_KEY,
+        TLS_PORT,
+        PRIORITIES,
+        CA_FILE,
+        HELP
+    };
     static const struct option table[] = {
         {"port", required_argument, NULL, PORT},
         {"state", required_argument, NULL, STATE},
@@ -158,6 +187,11 @@ static int parse(struct emulator *emu, int argc, char **argv, struct wishes *w)
         {"samples", required_argument, NULL, SAMPLES},
         {"region", required_argument, NULL, REGION},
         {"set", required_argument, NULL, SET},
+        {"tls-certificate", required_argument, NULL, CERTIFICATE},
+        {"tls-key", required_argument, NULL, TLS_KEY},
+        {"tls-port", required_argument, NULL, TLS_PORT},
+        {"tls-priorities", required_argument, NULL, PRIORITIES},
+        {"ca-file", required_argument, NULL, CA_FILE},
         {"help", no_argument, NULL, HELP},
         {0},
     };
@@ -170,16 +204,13 @@ static int parse(struct emulator *emu, int argc, char **argv, struct wishes *w)
             good = whole(optarg, 65535, &o->port);
             break;
         case STATE:
-            free(o->state);
-            o->state = xstrdup(optarg);
+            set_text(&o->state, optarg);
             break;
         case WORKER:
-            free(o->worker);
-            o->worker = xstrdup(optarg);
+            set_text(&o->worker, optarg);
             break;
         case VOSK:
-            free(o->vosk);
-            o->vosk = xstrdup(optarg);
+            set_text(&o->vosk, optarg);
             break;
         case RECOGNISE:
             good = whole(optarg, HEAR_CHILDREN / 2, &o->recognitions) && o->recognitions;
@@ -203,6 +234,21 @@ static int parse(struct emulator *emu, int argc, char **argv, struct wishes *w)
             break;
         case SET:
             good = set_switch(&emu->config, optarg);
+            break;
+        case CERTIFICATE:
+            set_text(&o->tls_certificate, optarg);
+            break;
+        case TLS_KEY:
+            set_text(&o->tls_key, optarg);
+            break;
+        case TLS_PORT:
+            good = whole(optarg, 65535, &o->tls_port);
+            break;
+        case PRIORITIES:
+            set_text(&o->tls_priorities, optarg);
+            break;
+        case CA_FILE:
+            set_text(&o->ca_file, optarg);
             break;
         case HELP:
             fputs(usage, stdout);
@@ -311,4 +357,8 @@ void setup_free(struct emulator *emu)
     free(emu->options.state);
     free(emu->options.worker);
     free(emu->options.vosk);
+    free(emu->options.tls_certificate);
+    free(emu->options.tls_key);
+    free(emu->options.tls_priorities);
+    free(emu->options.ca_file);
 }

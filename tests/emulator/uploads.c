@@ -130,7 +130,7 @@ void uploads_policy(struct request *r, struct reply *a)
     add_grant(&emu->uploads, directory, r->account, m->name);
     emu_unlock(emu);
     cleanup_free char *endpoint = xprintf("oss-%s", region_name(r->region));
-    cleanup_free char *host = link_base(r->emu->port, &r->config, upload_bucket, endpoint);
+    cleanup_free char *host = link_base(r->emu, &r->config, upload_bucket, endpoint);
     cJSON *json = reply_envelope(r), *data = cJSON_AddObjectToObject(json, "data");
     cJSON_AddStringToObject(data, "policy", policy);
     cJSON_AddStringToObject(data, "signature", signature);

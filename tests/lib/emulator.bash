@@ -21,12 +21,12 @@ emulator_start() {
     local worker=()
     if [ -x "$BUILD/libexec/worker" ]; then worker=(--worker "$BUILD/libexec/worker"); fi
     if [ -e "$ROOT/build/vosk/lib/libvosk.so" ]; then worker+=(--vosk "$ROOT/build/vosk"); fi
-    "$EMULATOR" --port "${EMULATOR_PORT:-0}" --state "$EMULATOR_STATE" "${worker[@]}" --bucket scribefs-test \
+    "$EMULATOR" --port "${EMULATOR_PORT:-0}" --tls-port "${EMULATOR_TLS_PORT:-0}" --state "$EMULATOR_STATE" "${worker[@]}" --bucket scribefs-test \
         --bucket dashscope:public "$@" <"$T/emulator-in" >"$T/emulator-out" 2>>"$T/emulator.log" 3>&- &
     EMULATOR_PID=$!
     exec {EMULATOR_IN}>"$T/emulator-in"
     read -r -t 20 line <"$T/emulator-out" || { cat "$T/emulator.log"; return 1; }
-    EMULATOR_PORT=$line
+    read -r EMULATOR_PORT EMULATOR_TLS_PORT <<<"$line" # the second only with --tls-certificate
     API=http://127.0.0.1:$EMULATOR_PORT/api/v1
     CHAT=http://127.0.0.1:$EMULATOR_PORT/compatible-mode/v1
     CONTROL=http://127.0.0.1:$EMULATOR_PORT/_emulator
@@ -77,7 +77,7 @@ speech_url() {
 
 emulator_setup() { # in setup, where no mount is needed
     T=$(mktemp -d "${TMPDIR:-/tmp}/emulator-XXXXXX")
-    EMULATOR_PORT='' EMULATOR_PID='' EMULATOR_STATE=$T/emulator
+    EMULATOR_PORT='' EMULATOR_TLS_PORT='' EMULATOR_PID='' EMULATOR_STATE=$T/emulator
     [ -x "$EMULATOR" ] || skip "$EMULATOR is not built"
     emulator_start "$@"
 }
@@ -153,14 +153,15 @@ refused() {
 #
 #   cloud_setup, cloud_teardown  setup and teardown: also checks that the client did nothing a careful one would not do
 #                                (ALLOWED_VIOLATIONS: a regex of what a test provokes), and that no secret came out
-#   cloud_mount [KEY=VALUE…]     mounts; KEY is a setting with its section, as in dashscope.model=fun-asr
+#   cloud_mount [KEY=VALUE…]     mounts; KEY is a setting with its section, as in dashscope.model=fun-asr; $CLOUD_HOST is the
+#                                service's address if it is not the emulator's plain one
 #   cloud_remount [KEY=VALUE…]   the same again, with other settings
 #   drop NAME [FILE]             copies a recording into the inbox (default: the shortest of the real speech)
 #   requests ENDPOINT [JQ]       what the service received at ENDPOINT: for each request, JQ of its JSON body
 
 cloud_setup() {
     common_setup
-    EMULATOR_PORT='' EMULATOR_PID='' EMULATOR_STATE='' ALLOWED_VIOLATIONS='^$'
+    EMULATOR_PORT='' EMULATOR_TLS_PORT='' EMULATOR_PID='' EMULATOR_STATE='' ALLOWED_VIOLATIONS='^$'
     [ -x "$EMULATOR" ] || skip "$EMULATOR is not built"
     echo "$EMULATOR_KEY" >"$T/key"
     printf '%s\n' LTAItest oss-test-secret >"$T/oss-key"
@@ -197,7 +198,7 @@ cloud_mount() {
 backend = dashscope
 workers = 8
 [dashscope]
-host = http://127.0.0.1:$EMULATOR_PORT
+host = ${CLOUD_HOST:-http://127.0.0.1:$EMULATOR_PORT}
 key_file = $T/key
 poll_ms = 100
 result_hosts = localhost

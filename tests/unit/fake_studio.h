@@ -57,6 +57,8 @@ struct studio {
     struct error error;
     char partials[2000];
     int finished, failed;
+    struct buffer charges; /* a line for each: what is known, milliseconds, costs */
+    int64_t charged_at, postponed_until;
     bool suspend;
 };
 
@@ -343,11 +345,29 @@ static inline void studio_on_partial(void *context, const char *text)
     snprintf(s->partials + len, sizeof s->partials - len, "%s|", text);
 }
 
+static inline void studio_on_charged(void *context, const struct backend_charge *charge)
+{
+    static const char *const kinds[] = {"none", "possible", "estimated", "billed"};
+    struct studio *s = context;
+    s->charged_at = charge->at_ms;
+    buffer_printf(&s->charges, "%s %lld %lld %s\n", kinds[charge->kind], (long long)charge->billed_ms,
+                  (long long)charge->cost_micro, charge->currency);
+}
+
+static inline void studio_on_postponed(void *context, const struct error *error, int64_t until_ms)
+{
+    struct studio *s = context;
+    s->postponed_until = until_ms;
+    studio_on_failed(context, error);
+}
+
 static const struct backend_events studio_events = {.progress = studio_on_progress,
                                                     .checkpoint = studio_on_checkpoint,
                                                     .finished = studio_on_finished,
                                                     .failed = studio_on_failed,
-                                                    .partial = studio_on_partial};
+                                                    .partial = studio_on_partial,
+                                                    .charged = studio_on_charged,
+                                                    .postponed = studio_on_postponed};
 
 /* ---- life ---- */
 
@@ -406,6 +426,8 @@ static inline bool studio_begin(struct studio *s, size_t size, const char *name,
     char *copy = checkpoint ? strdup(checkpoint) : NULL;
     s->finished = s->failed = s->queries = 0;
     s->error = (struct error){0};
+    s->postponed_until = 0;
+    buffer_clear(&s->charges);
     s->job = s->backend->operations->start(
         s->backend,
         &(struct backend_request){
@@ -451,6 +473,7 @@ static inline void studio_free(struct studio *s)
     cJSON_Delete(s->vocabularies);
     transcript_free(s->transcript);
     buffer_clear(&s->log);
+    buffer_clear(&s->charges);
     scratch_remove(s->work_dir);
     free(s->frozen);
     free(s->body);

@@ -2,6 +2,7 @@
  * errors. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,59 @@ static const struct {
     {"paraformer-mtl-v1", NULL, "b", "t", 720, 2048},
 };
 enum { DOCUMENTED = sizeof documented / sizeof *documented };
+
+/* How often an account may submit, a minute, and what a second costs, in millionths, in Beijing, Singapore and
+ * the US; how many languages there are, and one that tells the list from others. */
+static const struct {
+    const char *name;
+    int per_minute[3], price[3], languages;
+    const char *one, *not_one;
+} more[] = {
+    {"fun-asr", {600, 600, 0}, {220, 35, 0}, 30, "tl", "yue"},
+    {"fun-asr-2025-11-07", {600, 600, 0}, {220, 35, 0}, 30, "sk", "uk"},
+    {"fun-asr-2025-08-25", {600, 600, 0}, {220, 35, 0}, 2, "en", "ja"},
+    {"fun-asr-mtl", {600, 100, 0}, {220, 35, 0}, 36, "lt", "yue"},
+    {"fun-asr-mtl-2025-08-25", {600, 100, 0}, {220, 35, 0}, 36, "mt", "uk"},
+    {"fun-asr-flash-2026-06-15", {600, 600, 0}, {0, 0, 0}, 30, "el", "fil"},
+    {"qwen3-asr-flash-filetrans", {100, 100, 0}, {220, 35, 0}, 27, "yue", "el"},
+    {"qwen3-asr-flash-filetrans-2025-11-17", {100, 100, 0}, {220, 35, 0}, 27, "fil", "hu"},
+    {"qwen3-asr-flash", {100, 100, 100}, {220, 35, 0}, 27, "uk", "ro"},
+    {"qwen3-asr-flash-2026-02-10", {100, 100, 100}, {220, 35, 0}, 27, "is", "tl"},
+    {"qwen3-asr-flash-2025-09-08", {100, 100, 100}, {220, 35, 0}, 27, "sv", "bg"},
+    {"qwen3-asr-flash-us", {100, 100, 100}, {0, 0, 35}, 27, "no", "hr"},
+    {"qwen3-asr-flash-2025-09-08-us", {100, 100, 100}, {0, 0, 35}, 27, "pl", "sk"},
+    {"paraformer-v2", {1200, 0, 0}, {80, 0, 0}, 8, "yue", "it"},
+    {"paraformer-8k-v2", {1200, 0, 0}, {80, 0, 0}, 1, "zh", "en"},
+    {"paraformer-v1", {600, 0, 0}, {80, 0, 0}, 2, "zh", "ja"},
+    {"paraformer-8k-v1", {600, 0, 0}, {80, 0, 0}, 1, "zh", "en"},
+    {"paraformer-mtl-v1", {600, 0, 0}, {80, 0, 0}, 10, "ms", "yue"},
+};
+
+static void limits_prices_and_languages_are_those_documented(void **state)
+{
+    (void)state;
+    _Static_assert(sizeof more / sizeof *more == DOCUMENTED, "a row for each model");
+    for (size_t i = 0; i < DOCUMENTED; i++) {
+        const struct model *m = catalogue_find(more[i].name);
+        assert_non_null(m);
+        int languages = 1;
+        for (const char *c = m->languages; *c; c++)
+            languages += *c == ' ';
+        for (enum region r = REGION_BEIJING; r <= REGION_US; r++)
+            if (m->per_minute[r] != more[i].per_minute[r] || m->price[r] != more[i].price[r])
+                fail_msg("%s in %s", m->name, catalogue_region(r)->name);
+        if (languages != more[i].languages || !catalogue_language_in(m->languages, more[i].one) ||
+            catalogue_language_in(m->languages, more[i].not_one))
+            fail_msg("languages of %s", m->name);
+        bool filetrans = strstr(m->name, "filetrans") != NULL;
+        assert_int_equal(m->word_languages != NULL, filetrans);
+        if (m->features & FEATURE_SPEAKERS)
+            assert_int_equal(m->speakers_max_ms, 120 * INT64_C(60000));
+    }
+    assert_string_equal(catalogue_find("qwen3-asr-flash-filetrans")->word_languages, "zh en ja ko de fr es it pt ru");
+    assert_string_equal(catalogue_find("paraformer-v2")->hotword_languages, "zh en ja yue ko de fr ru");
+    assert_string_equal(catalogue_find("fun-asr")->hotword_languages, "zh en ja");
+}
 
 static unsigned calls_of(const char *letters)
 {
@@ -372,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_documented_model_is_there_and_no_other),
+        cmocka_unit_test(limits_prices_and_languages_are_those_documented),
         cmocka_unit_test(every_model_is_called_as_documented_in_each_region),
         cmocka_unit_test(a_snapshot_can_what_its_stable_name_can),
         cmocka_unit_test(regions_are_found_by_name_and_id),

@@ -95,7 +95,62 @@ struct daemon {
     struct library library;
     struct control *control;
     bool troubled;
+    struct explaining *explaining; /* the question that was asked last, until it is answered */
+    int cancelled;
 };
+
+/* ---- What explains ---- */
+
+struct explaining {
+    struct daemon *daemon;
+    char path[64];
+    void (*answer)(void *to, cJSON *object);
+    void *to;
+};
+
+/* On the loop, like everything that touches it. */
+static struct explaining *explain(void *context, const char *path, void (*answer)(void *to, cJSON *object),
+                                  void *to, struct error *err)
+{
+    struct daemon *d = context;
+    if (strcmp(path, "dir") == 0) {
+        error_set(err, ERROR_PERMANENT, EISDIR, "request", "it is a folder");
+        return NULL;
+    }
+    struct explaining *e = calloc(1, sizeof *e);
+    assert_non_null(e);
+    *e = (struct explaining){.daemon = d, .answer = answer, .to = to};
+    snprintf(e->path, sizeof e->path, "%s", path);
+    __atomic_store_n(&d->explaining, e, __ATOMIC_RELEASE);
+    return e;
+}
+
+static void explain_cancel(struct explaining *e)
+{
+    __atomic_store_n(&e->daemon->explaining, NULL, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&e->daemon->cancelled, 1, __ATOMIC_RELEASE);
+    free(e);
+}
+
+static void explained(void *arg)
+{
+    struct daemon *d = arg;
+    struct explaining e = *d->explaining;
+    free(d->explaining);
+    d->explaining = NULL;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "model", e.path);
+    e.answer(e.to, object);
+}
+
+static void explained_without_memory(void *arg)
+{
+    struct daemon *d = arg;
+    struct explaining e = *d->explaining;
+    free(d->explaining);
+    d->explaining = NULL;
+    e.answer(e.to, NULL);
+}
 
 static void engine_line(void *context, char *line, size_t size)
 {
@@ -161,6 +216,8 @@ static int start(void **state)
                                     .state_fd = d->state_fd,
                                     .engine = engine_line,
                                     .trouble = trouble_line,
+                                    .explain = explain,
+                                    .explain_cancel = explain_cancel,
                                     .context = d};
     struct error err;
     assert_int_equal(control_new(&config, &d->control, &err), 0);
@@ -685,6 +742,106 @@ static void too_many_clients_are_refused(void **state)
         close(fds[i]);
 }
 
+/* ---- Explaining ---- */
+
+static void hang_up_on_all(void *arg)
+{
+    struct daemon *d = arg;
+    control_free(d->control);
+    struct control_config config = {.loop = d->loop,
+                                    .library = &d->library,
+                                    .state_fd = d->state_fd,
+                                    .engine = engine_line,
+                                    .trouble = trouble_line,
+                                    .explain = explain,
+                                    .explain_cancel = explain_cancel,
+                                    .context = d};
+    struct error err;
+    assert_int_equal(control_new(&config, &d->control, &err), 0);
+}
+
+static void wait_until_asked(struct daemon *d)
+{
+    for (int ms = 0; !__atomic_load_n(&d->explaining, __ATOMIC_ACQUIRE); ms++) {
+        if (ms > hang_up_after * 1000)
+            fail_msg("the question did not arrive");
+        usleep(1000);
+    }
+}
+
+static void an_explanation_comes_when_it_is_there(void **state)
+{
+    struct daemon *d = *state;
+    int fd = dial(d);
+    /* What is asked meanwhile waits its turn; changes of recordings are nothing to it. */
+    say(fd, "{\"command\":\"explain\",\"path\":\"./a.mp3\"}\n{\"command\":\"status\"}\n");
+    wait_until_asked(d);
+    put(d, "a.mp3", ITEM_DONE);
+    tell(d);
+    assert_int_equal(loop_post(d->loop, explained, d), 0);
+    cJSON *o = hear(fd);
+    assert_string_equal(text(o, "model"), "a.mp3");
+    cJSON_Delete(o);
+    o = hear(fd);
+    assert_int_equal(item_count(o), 1);
+    cJSON_Delete(o);
+    close(fd);
+    assert_int_equal(d->cancelled, 0);
+}
+
+static void an_explanation_reaches_who_writes_no_more(void **state)
+{
+    struct daemon *d = *state;
+    int fd = dial(d);
+    say(fd, "{\"command\":\"explain\",\"path\":\"a.mp3\"}\n");
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    wait_until_asked(d);
+    tell(d);
+    assert_int_equal(loop_post(d->loop, explained, d), 0);
+    cJSON *o = hear(fd);
+    assert_string_equal(text(o, "model"), "a.mp3");
+    cJSON_Delete(o);
+    assert_null(hear(fd));
+    close(fd);
+}
+
+static void what_cannot_be_explained_is_said(void **state)
+{
+    struct daemon *d = *state;
+    cJSON_Delete(ask(d, "{\"command\":\"explain\",\"path\":\"dir\"}\n", "request"));
+    cJSON_Delete(ask(d, "{\"command\":\"explain\",\"path\":\"../a.mp3\"}\n", "request"));
+    /* Without memory there is no answer; the client is not left waiting. */
+    int fd = dial(d);
+    say(fd, "{\"command\":\"explain\",\"path\":\"a.mp3\"}\n");
+    wait_until_asked(d);
+    assert_int_equal(loop_post(d->loop, explained_without_memory, d), 0);
+    assert_null(hear(fd));
+    close(fd);
+}
+
+static void who_hangs_up_cancels_his_question(void **state)
+{
+    struct daemon *d = *state;
+    int fd = dial(d);
+    say(fd, "{\"command\":\"explain\",\"path\":\"a.mp3\"}\n");
+    wait_until_asked(d);
+    close(fd);
+    for (int ms = 0; __atomic_load_n(&d->cancelled, __ATOMIC_ACQUIRE) == 0; ms++) {
+        if (ms > hang_up_after * 1000)
+            fail_msg("the question was not cancelled");
+        usleep(1000);
+    }
+    assert_null(d->explaining);
+    /* Another is asked when everything ends: stop() sees that it is cancelled. */
+    fd = dial(d);
+    say(fd, "{\"command\":\"explain\",\"path\":\"a.mp3\"}\n");
+    wait_until_asked(d);
+    assert_int_equal(loop_post(d->loop, hang_up_on_all, d), 0);
+    assert_null(hear(fd));
+    assert_int_equal(d->cancelled, 2);
+    close(fd);
+}
+
 static void items_survive_json(void **state)
 {
     (void)state;
@@ -793,6 +950,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(watch_is_sent_twice_a_second_at_most, start, stop),
         cmocka_unit_test_setup_teardown(clients_that_hang_up_are_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(too_many_clients_are_refused, start, stop),
+        cmocka_unit_test_setup_teardown(an_explanation_comes_when_it_is_there, start, stop),
+        cmocka_unit_test_setup_teardown(an_explanation_reaches_who_writes_no_more, start, stop),
+        cmocka_unit_test_setup_teardown(what_cannot_be_explained_is_said, start, stop),
+        cmocka_unit_test_setup_teardown(who_hangs_up_cancels_his_question, start, stop),
         cmocka_unit_test(items_survive_json),
         cmocka_unit_test(what_is_no_item_is_not_read),
     };

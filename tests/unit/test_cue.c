@@ -68,7 +68,7 @@ struct stream {
     int limit; /* columns of a line */
     struct voice voices[MOST_VOICES];
     int voice_count;
-    bool named; /* cues name their speakers */
+    bool named; /* cues name their speakers, or else their channels */
     struct transcript *transcript;
 };
 
@@ -281,7 +281,7 @@ static void make_stream(struct stream *s, uint64_t seed)
     int speaking = 0;
     for (int i = 0; i < s->voice_count; i++)
         speaking += s->voices[i].count > 0;
-    s->named = known && speaking > 1;
+    s->named = speaking > 1;
     if (s->kind != ABSURD || one_in(2))
         transcript_normalise(s->transcript);
 }
@@ -463,14 +463,25 @@ static bool follow(const struct stream *s, const struct voice *v, struct place *
     return true;
 }
 
-/* Takes "Speaker 2:" off the cue and returns 1; -1 if there is none. */
+static int number_of(const struct voice *v)
+{
+    return v->speaker >= 0 ? v->speaker : v->channel;
+}
+
+/* Takes "Speaker 2:" or "Channel 2:" off the cue and returns 1; -1 if there is none. */
 static int take_name(const struct stream *s, char **lines, int *count)
 {
-    const char *before = strcmp(s->language, "zh") == 0   ? "说话人 "
-                         : strcmp(s->language, "ja") == 0 ? "話者"
-                         : strcmp(s->language, "ko") == 0 ? "화자 "
-                                                          : "Speaker ";
-    const char *after = before[0] == (char)0xE8 ? "：" : ":";
+    static const struct {
+        const char *language, *speaker, *channel, *after;
+    } names[] = {{"zh", "说话人 ", "声道 ", "："},
+                 {"ja", "話者", "チャンネル", "："},
+                 {"ko", "화자 ", "채널 ", ":"},
+                 {NULL, "Speaker ", "Channel ", ":"}};
+    size_t n = 0;
+    while (names[n].language && strcmp(names[n].language, s->language) != 0)
+        n++;
+    bool known = s->voices[0].speaker >= 0;
+    const char *before = known ? names[n].speaker : names[n].channel, *after = names[n].after;
     if (strncmp(lines[0], before, strlen(before)) != 0)
         return -1;
     char *end;
@@ -535,7 +546,7 @@ static void check_content(const struct stream *s, struct shown *cues, int count)
         for (int k = 0; k < s->voice_count; k++) {
             struct place p = at[k];
             bool b;
-            if ((name >= 0 && s->voices[k].speaker != name) ||
+            if ((name >= 0 && number_of(&s->voices[k]) != name) ||
                 !follow(s, &s->voices[k], &p, lines, line_count, &b))
                 continue;
             if (best >= 0 && llabs(s->voices[best].said[at[best].word].begin - c->begin) <
@@ -549,9 +560,9 @@ static void check_content(const struct stream *s, struct shown *cues, int count)
             VIOLATION("H11 or lost words: cue %d is not what one voice says next", i + 1);
         if (broken)
             VIOLATION("H12: a word is broken in cue %d", i + 1);
-        if (s->named && name < 0 && s->voices[best].speaker != before)
+        if (s->named && name < 0 && number_of(&s->voices[best]) != before)
             VIOLATION("cue %d does not name its speaker", i + 1);
-        before = s->voices[best].speaker;
+        before = number_of(&s->voices[best]);
         check_speech(s, &s->voices[best], at[best], after, c, i + 1);
         check_quantity(&s->voices[best], after, lines[line_count - 1]);
         at[best] = after;
@@ -722,6 +733,37 @@ static void speakers_are_named_when_they_change(void **state)
         {1, 20000, 21000, "Hello?"});
 }
 
+static void channels_are_named_when_they_change(void **state)
+{
+    (void)state;
+    struct transcript *t = transcript_new();
+    static const struct {
+        int channel, speaker;
+        int64_t begin, end;
+        const char *text;
+    } said[] = {{0, -1, 0, 1000, "Hello."},
+                {1, -1, 2600, 3600, "Hello."},
+                {1, -1, 4500, 5500, "Fine?"},
+                {0, -1, 6000, 7000, "Fine."}};
+    t->language = strdup("en");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        struct sentence *s = transcript_add_sentence(t);
+        s->channel = said[i].channel;
+        s->speaker = said[i].speaker;
+        s->begin_ms = said[i].begin;
+        s->end_ms = said[i].end;
+        s->text = strdup(said[i].text);
+    }
+    struct buffer srt = {0};
+    assert_int_equal(render_srt(t, NULL, &srt), 0);
+    assert_string_equal(srt.data, "1\n00:00:00,000 --> 00:00:01,000\nChannel 1: Hello.\n\n"
+                                  "2\n00:00:02,600 --> 00:00:03,600\nChannel 2: Hello.\n\n"
+                                  "3\n00:00:04,500 --> 00:00:05,500\nFine?\n\n"
+                                  "4\n00:00:06,000 --> 00:00:07,000\nChannel 1: Fine.\n\n");
+    buffer_clear(&srt);
+    transcript_free(t);
+}
+
 static void a_single_speaker_is_not_named(void **state)
 {
     (void)state;
@@ -810,6 +852,7 @@ int main(void)
         cmocka_unit_test(the_script_tells_the_language_if_nobody_does),
         cmocka_unit_test(an_address_is_broken_where_it_must),
         cmocka_unit_test(speakers_are_named_when_they_change),
+        cmocka_unit_test(channels_are_named_when_they_change),
         cmocka_unit_test(a_single_speaker_is_not_named),
         cmocka_unit_test(interruptions_follow_each_other),
         cmocka_unit_test(a_quick_word_stays_as_long_as_there_is_room),

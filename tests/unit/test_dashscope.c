@@ -846,7 +846,8 @@ static void cancel_preparation(struct preparation *p)
     free(p);
 }
 
-static const struct preparer_operations preparer_operations = {probe, convert, cancel_preparation};
+static const struct preparer_operations preparer_operations = {
+    .probe = probe, .convert = convert, .cancel = cancel_preparation};
 
 static void the_length_decides_the_model(void **state)
 {
@@ -1123,7 +1124,7 @@ static void down_serve(void *context, const struct web_request *request, struct 
     (void)request;
     c->asked[0]++;
     if (c->asked[0] <= 2)
-        web_say(reply, c->asked[0] == 1 ? 503 : 429, "<html>");
+        web_say(reply, 503, "<html>");
     else
         web_say(reply, 200, "{\"output\":{\"task_id\":\"x\",\"task_status\":\"CANCELED\"}}");
     c->ended = c->asked[0] > 2 ? MANY - 1 : 0;
@@ -1169,8 +1170,8 @@ static void settings_that_make_no_sense(void **state)
         {{.queries_per_second = 101}, "cloud.settings"},
         {{.queries_per_second = -1}, "cloud.settings"},
         {{.publish = {.kind = PUBLISH_OSS}}, "publish.settings"},
-        {{.callback_listen = "127.0.0.1:0"}, "cloud.callback"},
-        {{.callback_listen = "nowhere", .callback_url = "https://x"}, "cloud.callback"},
+        {{.callback = "127.0.0.1:0"}, "cloud.callback"},
+        {{.callback = "nowhere", .callback_url = "https://x"}, "cloud.callback"},
     };
     struct studio *s = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/hmac.h>
@@ -264,11 +266,14 @@ static void certificates_come_from_eventbridge_only(void **state)
         {"https://evil-bucket.oss-accelerate.aliyuncs.com/x-eventbridge.oss-accelerate.aliyuncs.com/", NULL,
          false},
         {"https://evil.example/cn-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
-        {"https://cn-eventbridge.oss-accelerate.aliyuncs.com.evil.example/", NULL, false},
-        {"https://cn-eventbridge.oss-accelerate.aliyuncs.com@evil.example/", NULL, false},
-        {"https://cn-eventbridge.oss-accelerate.aliyuncs.com:444/", NULL, false},
-        {"https://CN-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
-        {"https://x@cn-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
+        {"https://evil-eventbridge.oss-accelerate.aliyuncs.com/b.pem", NULL, false},
+        {"https://cn-beijing-evil-eventbridge.oss-accelerate.aliyuncs.com/b.pem", NULL, false},
+        {"https://cn-beijing-eventbridge.oss-accelerate.aliyuncs.com", NULL, false},
+        {"https://cn-beijing-eventbridge.oss-accelerate.aliyuncs.com.evil.example/", NULL, false},
+        {"https://cn-beijing-eventbridge.oss-accelerate.aliyuncs.com@evil.example/", NULL, false},
+        {"https://cn-beijing-eventbridge.oss-accelerate.aliyuncs.com:444/", NULL, false},
+        {"https://CN-BEIJING-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
+        {"https://x@cn-beijing-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
         {"", NULL, false},
         {"cn-eventbridge.oss-accelerate.aliyuncs.com/", NULL, false},
         {"http://127.0.0.1:80/c.pem", NULL, false},
@@ -319,6 +324,14 @@ static void what_an_event_says(void **state)
                "\"task_status\":\"FAILED\","
                "\"code\":\"C\",\"message\":\"M\"}}"),
          0, true, TASK_FAILED, NULL},
+        {"succeeded, but not where the result is",
+         EVENT("\"task_id\":\"t\",\"contain_result\":true,\"output_result\":{\"output\":{\"task_id\":\"t\","
+               "\"task_status\":\"SUCCEEDED\"}}"),
+         0, false, 0, NULL},
+        {"failed, but not why",
+         EVENT("\"task_id\":\"t\",\"contain_result\":true,\"output_result\":{\"output\":{\"task_id\":\"t\","
+               "\"task_status\":\"FAILED\"}}"),
+         0, false, 0, NULL},
         {"a result that is still running",
          EVENT("\"task_id\":\"t\",\"contain_result\":true,\"output_result\":{\"output\":{\"task_id\":\"t\","
                "\"task_status\":\"RUNNING\"}}"),
@@ -366,7 +379,7 @@ struct world {
     struct callback *callback;
     struct signer signer;
     bool no_certificate;
-    int queries, certificates, answers, status;
+    int queries, certificates, answers, status, addresses;
     char result_url[100];
 };
 
@@ -467,15 +480,16 @@ static void on_failed(void *context, const struct error *error)
 
 static const struct poller_events events = {on_running, on_answer, on_failed};
 
-enum trick { HONEST, TAMPERED, OLD, NO_SIGNATURE, WRONG_TOKEN, WRONG_HOST, GET_INSTEAD };
+enum trick { HONEST, TAMPERED, OLD, NO_SIGNATURE, WRONG_TOKEN, WRONG_HOST, GET_INSTEAD, OTHER_CERTIFICATE };
 
 static int deliver(struct world *w, const char *body, enum trick trick)
 {
-    char url[64], timestamp[32], cert_url[100], line[6][700];
+    char url[64], timestamp[32], cert_url[160], line[6][700];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/events?x=1", callback_port(w->callback));
     snprintf(timestamp, sizeof timestamp, "%lld", (long long)(time(NULL) - (trick == OLD ? 100 : 0)) * 1000);
-    snprintf(cert_url, sizeof cert_url, "%s/cert.pem",
-             trick == WRONG_HOST ? "http://127.0.0.2:1" : w->web->base);
+    snprintf(cert_url, sizeof cert_url, "%s/cert%d.pem",
+             trick == WRONG_HOST ? "http://127.0.0.2:1" : w->web->base,
+             trick == OTHER_CERTIFICATE ? ++w->addresses : 0);
     struct event_headers h = {.timestamp = timestamp,
                               .hash_method = "SHA256",
                               .version = "1.0",
@@ -532,7 +546,7 @@ static void an_event_without_a_result_causes_one_query(void **state)
 {
     struct world *w = *state;
     for (int i = 0; i < 20; i++) { /* whose turn comes much later */
-        char id[10];
+        char id[20];
         snprintf(id, sizeof id, "u-%d", i);
         poller_watch(w->poller, id, (int64_t)time(NULL) * 1000, &events, w);
     }
@@ -575,6 +589,42 @@ static void without_the_certificate_the_sender_is_asked_to_come_again(void **sta
     assert_int_equal(w->answers, 1);
 }
 
+static void an_event_may_come_before_its_task_is_watched(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(deliver(w, RESULT, HONEST), 200);
+    assert_int_equal(w->answers, 0);
+    poller_watch(w->poller, "u", (int64_t)time(NULL) * 1000, &events, w);
+    poller_watch(w->poller, "t", (int64_t)time(NULL) * 1000, &events, w);
+    while (!w->answers)
+        loop_run(w->loop);
+    assert_int_equal(w->queries, 1);
+}
+
+/* Anybody may name certificates that would have to be fetched. */
+static void few_certificates_are_fetched_in_a_minute(void **state)
+{
+    struct world *w = *state;
+    int refused = 0;
+    for (int i = 0; i < 50; i++)
+        refused += deliver(w, "{\"type\":\"other\"}", OTHER_CERTIFICATE) == 503;
+    assert_int_equal(refused, 20);
+    assert_int_equal(w->certificates, 30);
+}
+
+static void what_is_no_certificate_is_not_kept(void **state)
+{
+    struct world *w = *state;
+    poller_watch(w->poller, "t", (int64_t)time(NULL) * 1000, &events, w);
+    char letter = w->signer.certificate[0];
+    w->signer.certificate[0] = 'x';
+    assert_int_equal(deliver(w, RESULT, HONEST), 503);
+    w->signer.certificate[0] = letter;
+    assert_int_equal(deliver(w, RESULT, HONEST), 200);
+    assert_int_equal(w->certificates, 2);
+    assert_int_equal(w->answers, 1);
+}
+
 static void a_huge_event_is_refused(void **state)
 {
     struct world *w = *state;
@@ -586,8 +636,8 @@ static void a_huge_event_is_refused(void **state)
 
 static void addresses_to_listen_on(void **state)
 {
-    static const char *const bad[] = {"",           "127.0.0.1",    ":",          "localhost:80",
-                                      "127.0.0.1:", "1.2.3.4.5:80", "127.0.0.1:x"};
+    static const char *const bad[] = {"",           "127.0.0.1",    ":",           "localhost:80",
+                                      "127.0.0.1:", "1.2.3.4.5:80", "127.0.0.1:x", ":8090"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct error err = {0};
@@ -598,6 +648,98 @@ static void addresses_to_listen_on(void **state)
         assert_string_equal(err.code, "cloud.callback");
         assert_int_equal(err.class, ERROR_PERSON);
     }
+}
+
+static void what_is_wrong_with_the_setting_is_said(void **state)
+{
+    struct world *w = *state;
+    char taken[32];
+    snprintf(taken, sizeof taken, "127.0.0.1:%d", callback_port(w->callback));
+    const struct {
+        const char *listen, *url, *words;
+    } cases[] = {
+        {taken, TARGET, "Address already in use"},
+        {"192.0.2.1:8090", TARGET, "Cannot assign requested address"},
+        {"8090", TARGET, "is not an address and a port"},
+        {"127.0.0.1:0", "me.example", "callback_url"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct callback_config config = {.loop = w->loop,
+                                         .http = w->http,
+                                         .poller = w->poller,
+                                         .listen = cases[i].listen,
+                                         .url = cases[i].url};
+        assert_null(callback_new(&config, &err));
+        if (!strstr(err.detail, cases[i].words))
+            fail_msg("%s: %s", cases[i].listen, err.detail);
+        assert_int_equal(err.class, ERROR_PERSON);
+    }
+}
+
+/* One that says a little now and then is never silent. */
+struct dripping {
+    struct loop *loop;
+    struct loop_timer *timer;
+    int fd;
+};
+
+static void drip(void *arg)
+{
+    struct dripping *dripping = arg;
+    char byte;
+    if (recv(dripping->fd, &byte, 1, MSG_DONTWAIT) == 0) {
+        loop_stop(dripping->loop);
+        return;
+    }
+    send(dripping->fd, "a", 1, MSG_NOSIGNAL);
+    loop_timer_after(dripping->timer, 20);
+}
+
+static void a_connection_ends_although_it_goes_on_and_on(void **state)
+{
+    struct world *w = *state;
+    callback_free(w->callback);
+    w->callback = callback_new(&(struct callback_config){.loop = w->loop,
+                                                         .http = w->http,
+                                                         .poller = w->poller,
+                                                         .listen = "127.0.0.1:0",
+                                                         .url = TARGET,
+                                                         .token = "tok",
+                                                         .certificate_host = w->web->base + strlen("http://"),
+                                                         .connection_ms = 300},
+                               NULL);
+    assert_non_null(w->callback);
+    struct sockaddr_in there = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)callback_port(w->callback)),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct dripping dripping = {.loop = w->loop, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    dripping.timer = loop_timer(w->loop, drip, &dripping);
+    assert_int_equal(connect(dripping.fd, (struct sockaddr *)&there, sizeof there), 0);
+    static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+    assert_int_equal(send(dripping.fd, head, sizeof head - 1, 0), sizeof head - 1);
+    drip(&dripping);
+    loop_run(w->loop);
+    assert_int_equal(deliver(w, RESULT, HONEST), 200);
+    loop_timer_free(dripping.timer);
+    close(dripping.fd);
+}
+
+/* A daemon that is started again finds the port its forerunner had, although connections to it were open. */
+static void the_port_can_be_taken_again_at_once(void **state)
+{
+    struct world *w = *state;
+    char listen[32];
+    struct error err = {0};
+    snprintf(listen, sizeof listen, "127.0.0.1:%d", callback_port(w->callback));
+    assert_int_equal(deliver(w, RESULT, HONEST), 200);
+    callback_free(w->callback);
+    w->callback = callback_new(
+        &(struct callback_config){
+            .loop = w->loop, .http = w->http, .poller = w->poller, .listen = listen, .url = TARGET},
+        &err);
+    if (!w->callback)
+        fail_msg("%s", err.detail);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -614,8 +756,14 @@ int main(void)
         CASE(an_event_without_a_result_causes_one_query),
         CASE(forged_and_unknown_events_change_nothing),
         CASE(without_the_certificate_the_sender_is_asked_to_come_again),
+        CASE(an_event_may_come_before_its_task_is_watched),
+        CASE(few_certificates_are_fetched_in_a_minute),
+        CASE(what_is_no_certificate_is_not_kept),
         CASE(a_huge_event_is_refused),
         CASE(addresses_to_listen_on),
+        CASE(what_is_wrong_with_the_setting_is_said),
+        CASE(a_connection_ends_although_it_goes_on_and_on),
+        CASE(the_port_can_be_taken_again_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 #include "backend/base/buffer.h"
 #include "backend/dashscope/answer.h"
 #include "backend/dashscope/parse.h"
-#include "backend/dashscope/sse.h"
+#include "backend/sse.h"
 #include "backend/transcript.h"
 
 /* ---- event streams ---- */

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "backend/base/buffer.h"
+#include "backend/dashscope/context.h"
 #include "backend/dashscope/hotwords.h"
 #include "backend/dashscope/request.h"
 #include "backend/dashscope/service.h"
@@ -96,6 +97,21 @@ static void wishes_that_contradict_themselves(void **state)
         {{.vocabulary_id = "v", .hotwords = "w"}, "either hotwords or vocabulary_id can be set"},
         {{.word_filter = "[1]"}, "word_filter is not a JSON object"},
         {{.word_filter = "{"}, "word_filter is not a JSON object"},
+        {{.word_filter = "{\"filter_with_sign\":{\"word_list\":[\"a\"]}}"},
+         "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+         "system_reserved_filter, true or false"},
+        {{.word_filter = "{\"filter_with_empty\":[\"a\"]}"},
+         "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+         "system_reserved_filter, true or false"},
+        {{.word_filter = "{\"filter_with_empty\":{\"words\":[\"a\"]}}"},
+         "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+         "system_reserved_filter, true or false"},
+        {{.word_filter = "{\"filter_with_signed\":{\"word_list\":[5]}}"},
+         "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+         "system_reserved_filter, true or false"},
+        {{.word_filter = "{\"system_reserved_filter\":\"no\"}"},
+         "word_filter has filter_with_signed and filter_with_empty, each with a word_list of texts, and "
+         "system_reserved_filter, true or false"},
         {{.hotwords = "a=6"}, "the weight of a hotword is a number from 1 to 5"},
         {{.hotwords = "a=x"}, "the weight of a hotword is a number from 1 to 5"},
         {{.hotwords = "one two three four five six seven eight"}, "a hotword has at most 7 words"},
@@ -126,7 +142,7 @@ static void wishes_become_features(void **state)
         {{.no_times = true, .channels = "all"}, FEATURE_CHANNELS},
         {{.no_times = true, .channels = "1"}, FEATURE_CHANNELS},
         {{.no_times = true, .emotion = true, .itn = true}, FEATURE_EMOTION | FEATURE_ITN},
-        {{.no_times = true, .vocabulary_id = "v"}, FEATURE_HOTWORDS},
+        {{.no_times = true, .vocabulary_id = "v"}, FEATURE_VOCABULARY},
         {{.no_times = true, .hotwords = "v"}, FEATURE_HOTWORDS},
         {{.no_times = true, .context = "v", .stream = true}, FEATURE_CONTEXT | FEATURE_STREAMING},
         {{.no_times = true, .word_filter = "{}", .language = "en"},
@@ -257,6 +273,53 @@ static const struct {
      2,
      NULL,
      "{\"model\":\"fun-asr\",\"input\":{\"file_urls\":[\"" A "\"]},\"parameters\":{\"channel_id\":[1,0]}}"},
+    {"of the channels asked for, those that are there",
+     "fun-asr",
+     CALL_TASK,
+     {.channels = "3,1"},
+     0,
+     2,
+     NULL,
+     "{\"model\":\"fun-asr\",\"input\":{\"file_urls\":[\"" A "\"]},\"parameters\":{\"channel_id\":[1]}}"},
+    {"none of them is there",
+     "fun-asr",
+     CALL_TASK,
+     {.channels = "1"},
+     0,
+     1,
+     NULL,
+     "{\"model\":\"fun-asr\",\"input\":{\"file_urls\":[\"" A "\"]},\"parameters\":{\"channel_id\":[0]}}"},
+    {"a list of phrases of an old model",
+     "paraformer-8k-v1",
+     CALL_TASK,
+     {.no_times = true},
+     0,
+     0,
+     "phrases",
+     "{\"model\":\"paraformer-8k-v1\",\"input\":{\"file_urls\":[\"" A
+     "\"]},\"parameters\":{\"channel_id\":[0]},"
+     "\"resources\":[{\"resource_id\":\"phrases\",\"resource_type\":\"asr_phrase\"}]}"},
+    {"a vocabulary of a newer one",
+     "paraformer-8k-v2",
+     CALL_TASK,
+     {.no_times = true},
+     0,
+     0,
+     "vocab-1",
+     "{\"model\":\"paraformer-8k-v2\",\"input\":{\"file_urls\":[\"" A
+     "\"]},\"parameters\":{\"channel_id\":[0],\"vocabulary_id\":\"vocab-1\"}}"},
+    {"fun flash, a conversation",
+     "fun-asr-flash-2026-06-15",
+     CALL_SYNC,
+     {.context = "user: Who?\nassistant: Dashwood."},
+     0,
+     0,
+     NULL,
+     "{\"model\":\"fun-asr-flash-2026-06-15\",\"input\":{\"messages\":["
+     "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"Who?\"}]},"
+     "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"Dashwood.\"}]},"
+     "{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"" A
+     "\"}}]}]},\"parameters\":{\"format\":\"wav\"}}"},
     {"paraformer-v2",
      "paraformer-v2",
      CALL_TASK,
@@ -394,10 +457,11 @@ struct pieces {
     char text[8192];
 };
 
-static void collect(void *context, const char *piece, size_t length)
+static void collect(void *context, bool reply, const char *piece, size_t length)
 {
     struct pieces *p = context;
     p->length[p->count++] = length;
+    strcat(p->text, reply ? ">" : "");
     strncat(p->text, piece, length);
     strcat(p->text, "|");
 }
@@ -407,7 +471,7 @@ static void context_is_cut_between_words_into_at_most_five_pieces(void **state)
     (void)state;
     struct pieces p = {.count = 0};
     assert_true(context_each("  short \n", collect, &p));
-    assert_string_equal(p.text, "short \n|");
+    assert_string_equal(p.text, "short|");
     p = (struct pieces){.count = 0};
     assert_true(context_each("", collect, &p));
     assert_int_equal(p.count, 0);
@@ -437,6 +501,49 @@ static void context_is_cut_between_words_into_at_most_five_pieces(void **state)
     assert_true(context_each(text.data, collect, &p));
     assert_int_equal(p.length[0], 3 * CONTEXT_CHARACTERS);
     assert_int_equal(p.length[1], 3);
+    buffer_clear(&text);
+}
+
+static void a_conversation_keeps_its_latest_rounds(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        bool whole;
+        const char *sent;
+    } cases[] = {
+        {"a round", "user: Hello there\nassistant: Good morning.", true, "Hello there|>Good morning.|"},
+        {"lines belong to the message before them", "\nUser: a\nb\n\n  Assistant:c\nd\n", true, "a\nb|>c\nd|"},
+        {"a user twice", "user: a\nuser: b\nassistant: c", true, "a|b|>c|"},
+        {"a reply to nothing is sent as the user's", "assistant: a\nassistant: b\nuser: c", true, "a|>b|c|"},
+        {"two replies", "user: a\nassistant: b\nassistant: c", true, "a|>b|c|"},
+        {"a reply to silence is one to nothing", "user:\nassistant: b", true, "b|"},
+        {"the words inside a line", "note that user: is no message", true, "note that user: is no message|"},
+        {"six rounds", "user:1\nassistant:1\nuser:2\nassistant:2\nuser:3\nuser:4\nuser:5\nuser:6", false,
+         "2|>2|3|4|5|6|"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pieces p = {.count = 0};
+        assert_int_equal(context_each(cases[i].text, collect, &p), cases[i].whole);
+        if (strcmp(p.text, cases[i].sent) != 0)
+            fail_msg("%s: \"%s\"", cases[i].name, p.text);
+    }
+    struct buffer text = {0};
+    buffer_puts(&text, "user: ");
+    buffer_fill(&text, 'u', CONTEXT_CHARACTERS - 10);
+    buffer_puts(&text, "\nassistant: 0123456789abc");
+    struct pieces p = {.count = 0};
+    assert_false(context_each(text.data, collect, &p)); /* both share the room of a round */
+    assert_int_equal(p.length[0], CONTEXT_CHARACTERS - 10);
+    assert_int_equal(p.length[1], 10);
+    buffer_clear(&text);
+    buffer_puts(&text, "user: ");
+    buffer_fill(&text, 'u', CONTEXT_CHARACTERS + 1);
+    buffer_puts(&text, "\nassistant: yes");
+    p = (struct pieces){.count = 0};
+    assert_false(context_each(text.data, collect, &p));
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.length[0], CONTEXT_CHARACTERS);
     buffer_clear(&text);
 }
 
@@ -574,6 +681,7 @@ int main(void)
         cmocka_unit_test(at_most_500_hotwords),
         cmocka_unit_test(bodies_of_every_family_and_call),
         cmocka_unit_test(every_call_has_its_path),
+        cmocka_unit_test(a_conversation_keeps_its_latest_rounds),
         cmocka_unit_test(context_is_cut_between_words_into_at_most_five_pieces),
         cmocka_unit_test(a_file_becomes_a_data_uri),
         cmocka_unit_test(the_address_follows_region_workspace_and_host),

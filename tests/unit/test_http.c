@@ -683,6 +683,132 @@ static void the_environment_chooses_no_proxy(void **state)
     assert_int_equal(w->got.end, HTTP_ANSWERED);
 }
 
+/* ---- proxies ---- */
+
+/* The client, now with a proxy: the rude server or our own, which knows no CONNECT. */
+static void use_proxy(struct world *w, const char *proxy, const char *no_proxy)
+{
+    http_free(w->http);
+    struct http_config config = {.proxy = proxy, .no_proxy = no_proxy};
+    assert_int_equal(http_new(w->loop, &config, &w->http), 0);
+}
+
+static const char *const with_key[] = {"Authorization: Bearer sk-1", NULL};
+
+static void a_proxy_is_asked_for_a_tunnel_and_never_sees_the_key(void **state)
+{
+    struct world *w = *state;
+    use_proxy(w, w->web->base, NULL);
+    w->reply.status = 407;
+    w->look_at = "Authorization";
+    go(w, NULL,
+       (struct http_call){.method = "POST",
+                          .url = "https://service.invalid/x",
+                          .headers = with_key,
+                          .body = "secret",
+                          .body_length = 6});
+    assert_string_equal(w->method, "CONNECT");
+    assert_null(w->header);
+    assert_int_equal(w->sent.len, 0);
+    /* What the proxy refused never reached the service. */
+    assert_int_equal(w->got.end, HTTP_NO_CONNECTION);
+    assert_false(w->got.sent);
+    assert_non_null(strstr(w->got.detail, "407"));
+}
+
+static void a_proxy_that_breaks_off_or_is_not_there_means_nothing_was_sent(void **state)
+{
+    struct world *w = *state;
+    struct rude rude;
+    char url[64];
+    rude_start(w, &rude, 0, url, sizeof url);
+    use_proxy(w, url, NULL);
+    go(w, NULL,
+       (struct http_call){.method = "POST", .url = "https://service.invalid/x", .headers = with_key});
+    assert_int_equal(w->got.end, HTTP_NO_CONNECTION);
+    assert_false(w->got.sent);
+    rude_end(&rude);
+    go(w, NULL,
+       (struct http_call){.method = "POST", .url = "https://service.invalid/x", .headers = with_key});
+    assert_int_equal(w->got.end, HTTP_NO_CONNECTION);
+    assert_false(w->got.sent);
+}
+
+static void a_proxy_is_not_used_for_this_machine_nor_where_none_is_wanted(void **state)
+{
+    struct world *w = *state;
+    use_proxy(w, w->web->base, ".internal.invalid, service.invalid");
+    go(w, "/", (struct http_call){0});
+    assert_string_equal(w->target, "/");
+    int before = w->web->requests;
+    go(w, NULL, (struct http_call){.url = "https://service.invalid/x"});
+    assert_int_equal(w->got.end, HTTP_NO_CONNECTION); /* there is no such host */
+    go(w, NULL, (struct http_call){.url = "https://a.internal.invalid/x"});
+    assert_int_equal(w->got.end, HTTP_NO_CONNECTION);
+    assert_int_equal(w->web->requests, before);
+    go(w, NULL, (struct http_call){.url = "https://other.invalid/x"});
+    assert_int_equal(w->web->requests, before + 1);
+}
+
+/* ---- TLS ---- */
+
+static void a_handshake_that_stalls_ends_and_nothing_was_sent(void **state)
+{
+    struct world *w = *state;
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof here;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&here, sizeof here), 0);
+    assert_int_equal(listen(fd, 8), 0); /* the kernel takes the connection, nobody reads from it */
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&here, &length), 0);
+    char url[64];
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", ntohs(here.sin_port));
+    go(w, NULL, (struct http_call){.method = "POST", .url = url, .connect_ms = 100});
+    assert_int_equal(w->got.end, HTTP_TIMEOUT);
+    assert_false(w->got.sent);
+    close(fd);
+}
+
+static void authorities_that_cannot_be_read_are_an_error_at_once(void **state)
+{
+    struct world *w = *state;
+    struct http *http;
+    char *directory = scratch_new(), *file = scratch_join(directory, "ca.pem");
+    assert_int_equal(http_new(w->loop, &(struct http_config){.ca_file = file}, &http), -ENOENT);
+    FILE *f = fopen(file, "we");
+    fputs("no certificate\n", f);
+    fclose(f);
+    assert_int_equal(http_new(w->loop, &(struct http_config){.ca_file = file}, &http), -EINVAL);
+    free(file);
+    scratch_remove(directory);
+}
+
+static void this_machine_by_ipv6(void **state)
+{
+    struct world *w = *state;
+    struct sockaddr_in6 here = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t length = sizeof here;
+    struct rude rude;
+    char url[64];
+    rude_start(w, &rude, 1, url, sizeof url);
+    loop_unwatch(rude.listener);
+    close(rude.fd[7]);
+    rude.fd[7] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool there = rude.fd[7] >= 0 && bind(rude.fd[7], (struct sockaddr *)&here, sizeof here) == 0;
+    if (!there) {
+        rude.listener = NULL;
+        rude_end(&rude);
+        skip(); /* a machine without IPv6 */
+    }
+    assert_int_equal(listen(rude.fd[7], 8), 0);
+    assert_int_equal(getsockname(rude.fd[7], (struct sockaddr *)&here, &length), 0);
+    rude.listener = loop_watch(w->loop, rude.fd[7], EPOLLIN, rude_accepts, &rude);
+    snprintf(url, sizeof url, "http://[::1]:%d/", ntohs(here.sin6_port));
+    go(w, NULL, (struct http_call){.url = url});
+    assert_int_equal(w->got.end, HTTP_ANSWERED);
+    rude_end(&rude);
+}
+
 static char *bio_text(BIO *bio)
 {
     char *data;
@@ -756,6 +882,33 @@ static void an_unknown_certificate_is_not_trusted(void **state)
     free(certificate);
 }
 
+static void no_redirect_leads_from_https_to_http(void **state)
+{
+    struct world *w = *state;
+    char *key, *certificate, url[80];
+    make_certificate(&key, &certificate);
+    struct web *tls = web_new(w->loop, key, certificate, serve, w);
+    char *directory = scratch_new(), *file = scratch_join(directory, "ca.pem");
+    FILE *f = fopen(file, "we");
+    fputs(certificate, f);
+    fclose(f);
+    http_free(w->http);
+    assert_int_equal(http_new(w->loop, &(struct http_config){.ca_file = file}, &w->http), 0);
+    snprintf(url, sizeof url, "%s/moved", tls->base); /* to the plain server */
+    for (int plain_http = 0; plain_http < 2; plain_http++) {
+        go(w, NULL, (struct http_call){.url = url, .redirects = true, .plain_http = plain_http});
+        assert_int_equal(w->got.end, HTTP_BROKEN);
+    }
+    assert_int_equal(w->web->requests, 0);
+    http_free(w->http);
+    w->http = NULL;
+    web_free(tls);
+    free(file);
+    scratch_remove(directory);
+    free(key);
+    free(certificate);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -789,7 +942,14 @@ int main(void)
         CASE(addresses_that_are_refused),
         CASE(redirects_are_followed_only_when_asked_for),
         CASE(the_environment_chooses_no_proxy),
+        CASE(a_proxy_is_asked_for_a_tunnel_and_never_sees_the_key),
+        CASE(a_proxy_that_breaks_off_or_is_not_there_means_nothing_was_sent),
+        CASE(a_proxy_is_not_used_for_this_machine_nor_where_none_is_wanted),
+        CASE(a_handshake_that_stalls_ends_and_nothing_was_sent),
+        CASE(authorities_that_cannot_be_read_are_an_error_at_once),
+        CASE(this_machine_by_ipv6),
         CASE(an_unknown_certificate_is_not_trusted),
+        CASE(no_redirect_leads_from_https_to_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,13 @@ static void older_versions_are_migrated(void **state)
         struct digest key = digest_of(1);
         index_history(f->index, &key, "done", "");
         put_jobs(f->index, 1, 1);
+        index_put_charge(f->index, &(struct index_charge){.job = key,
+                                                          .at_ms = 1,
+                                                          .kind = CHARGE_BILLED,
+                                                          .model = "fun-asr",
+                                                          .currency = "CNY"});
         close_index(f);
+        assert_int_equal(count_rows(f->path, "charges"), 1);
         db = open_outside(f->path);
         assert_int_equal(number_of(db, "PRAGMA user_version"), migrate_newest());
         assert_int_equal(number_of(db, "SELECT count(*) FROM directories"), version > 0);

@@ -17,7 +17,7 @@ static void random_change(struct index *ix, unsigned *seed)
 {
     static const char *const paths[] = {"a", "a/b", "ab", "a/b/c", "c"};
     static const char *const names[] = {"x", "y"};
-    unsigned what = (unsigned)rand_r(seed) % 10, value = (unsigned)rand_r(seed) % 1000;
+    unsigned what = (unsigned)rand_r(seed) % 12, value = (unsigned)rand_r(seed) % 1000;
     int64_t id = 1 + rand_r(seed) % 3;
     const char *path = paths[rand_r(seed) % 5], *name = names[rand_r(seed) % 2];
     struct index_job job = job_of(value % 3);
@@ -45,6 +45,18 @@ static void random_change(struct index *ix, unsigned *seed)
             index_put_recording(ix, &(struct index_recording){.dev = 1, .ino = value % 4, .size = value});
         else
             index_drop_recording(ix, 1, value % 4);
+        break;
+    case 8:
+    case 9:
+        if (value % 3)
+            index_put_charge(ix, &(struct index_charge){.job = job.key,
+                                                        .at_ms = value % 2,
+                                                        .kind = CHARGE_BILLED,
+                                                        .model = "m",
+                                                        .billed_ms = value,
+                                                        .currency = ""});
+        else
+            index_drop_charge(ix, &job.key, value % 2);
         break;
     default:
         if (value % 4)

@@ -14,8 +14,22 @@
 
 /* ---- trouble that passes ---- */
 
+struct told {
+    _Atomic int began, ended;
+};
+
+static void count_told(void *context, const struct error *trouble)
+{
+    struct told *told = context;
+    if (trouble && !strcmp(trouble->code, "index.full"))
+        told->began++;
+    else if (!trouble)
+        told->ended++;
+}
+
 static void a_full_disk(void **state)
 {
+    struct told told = {0};
     struct fixture *f = *state;
     cleanup_free char *disk = scratch_join(f->scratch, "disk");
     cleanup_free char *path = scratch_join(disk, "index.db");
@@ -31,6 +45,7 @@ static void a_full_disk(void **state)
     }
     struct index *ix;
     assert_int_equal(index_open(path, &ix, NULL, NULL), 0);
+    index_when_trouble(ix, count_told, &told);
     put_jobs(ix, 0, 100);
     flush(ix);
     scratch_fill(filler);
@@ -47,10 +62,14 @@ static void a_full_disk(void **state)
     index_drop_job(ix, &(struct digest){{0}});
     put_jobs(ix, 1000, 500);
     assert_true(index_trouble(ix, &err));
+    assert_int_equal(told.began, 1);
+    assert_int_equal(told.ended, 0);
 
     assert_int_equal(unlink(filler), 0);
     flush(ix);
     assert_false(index_trouble(ix, &err));
+    assert_int_equal(told.began, 1);
+    assert_int_equal(told.ended, 1);
     assert_int_equal(jobs_loaded(ix), 1500);
     assert_int_equal(index_close(ix, 0), 0);
     sqlite3 *db = open_outside(path);

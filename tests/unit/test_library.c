@@ -431,6 +431,33 @@ static void a_postponed_job_waits_for_its_time(void **state)
     job_start_clear(&start);
 }
 
+static void a_clock_that_is_set_back_keeps_no_job_waiting(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    struct job_start start;
+    int64_t next;
+    const int64_t minute = 60000, now = 1000 * minute;
+    const struct error err = {.class = ERROR_TRANSIENT, .code = "io.space"};
+    add(f, "talk.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &err, now + 40 * minute);
+    assert_int_equal(library_claim_job(f->lib, now, none_held, &start, &next), 0);
+    assert_int_equal(next, now + 40 * minute);
+    /* Half an hour back: it is waited for. A day back: that is no time a job was ever put off to. */
+    assert_int_equal(library_claim_job(f->lib, now - 20 * minute, none_held, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
+    job_start_clear(&start);
+    /* The same after a restart. */
+    library_job_failed(f->lib, &key, &err, now + 40 * minute);
+    close_library(f);
+    open_library(f);
+    assert_int_equal(library_claim_job(f->lib, now, none_held, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
+    job_start_clear(&start);
+}
+
 static void an_interrupted_job_is_queued_again(void **state)
 {
     struct fixture *f = *state;
@@ -625,6 +652,142 @@ static void a_held_backend_rests_but_for_what_somebody_asks_for(void **state)
     job_start_clear(&start);
 }
 
+static int claim_at(struct fixture *f, int64_t now_ms, int64_t *next_ms)
+{
+    struct job_start start;
+    if (library_claim_job(f->lib, now_ms, none_held, &start, next_ms) != 1)
+        return -1;
+    int what = start.digest.bytes[0];
+    job_start_clear(&start);
+    return what;
+}
+
+static struct item item_of(struct fixture *f, const char *name)
+{
+    struct item *items, item;
+    size_t count;
+    assert_int_equal(library_items(f->lib, name, &items, &count), 0);
+    assert_int_equal(count, 1);
+    item = items[0];
+    free(items);
+    return item;
+}
+
+/* The limit of a day: the first is turned away, what was begun goes on, the others wait and say why. */
+static void a_full_day_holds_what_was_not_begun(void **state)
+{
+    struct fixture *f = *state;
+    struct digest first = digest_of(101), begun = digest_of(102);
+    const struct error full = {.class = ERROR_TRANSIENT, .code = "limit.day"};
+    int64_t next, now = (int64_t)time(NULL) * 1000, until = now + 3600000;
+    add(f, "begun.mp3", 12);
+    content(f, 12, 2);
+    assert_int_equal(claim_at(f, now, &next), 2);
+    add(f, "first.mp3", 11);
+    content(f, 11, 1);
+    assert_int_equal(claim_at(f, now, &next), 1);
+    add(f, "other.mp3", 13);
+    content(f, 13, 3);
+    library_job_checkpoint(f->lib, &begun, "{}");
+    library_job_released(f->lib, &begun);
+    library_job_postponed(f->lib, &first, &full, now, until);
+
+    assert_int_equal(library_held_until(f->lib, now, NULL), until);
+    struct item item = item_of(f, "other.mp3");
+    assert_int_equal(item.state, ITEM_QUEUED);
+    assert_string_equal(item.error.code, "limit.day");
+    assert_int_equal(item.not_before_ms, until);
+    item_clear(&item);
+    item = item_of(f, "begun.mp3");
+    assert_string_equal(item.error.code, "");
+    item_clear(&item);
+    assert_int_equal(claim_at(f, now, &next), 2);
+    assert_int_equal(claim_at(f, now, &next), -1);
+    assert_int_equal(next, until);
+    library_job_postponed(f->lib, &begun, &full, now, until); /* it was only published */
+    assert_int_equal(claim_at(f, now, &next), -1);
+
+    assert_int_equal(library_held_until(f->lib, now - 1, NULL), 0); /* the clock was set back */
+    assert_int_equal(library_held_until(f->lib, until, NULL), 0);
+    assert_int_equal(claim_at(f, until, &next), 2); /* turned away last, it is first */
+    assert_int_equal(claim_at(f, until, &next), 1);
+    assert_int_equal(claim_at(f, until, &next), 3);
+    item = item_of(f, "first.mp3");
+    assert_int_equal(item.attempts, 1); /* waiting was none */
+    item_clear(&item);
+}
+
+static void a_restart_ends_the_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    int64_t next, now = (int64_t)time(NULL) * 1000;
+    add(f, "talk.mp3", 11);
+    content(f, 11, 1);
+    assert_int_equal(claim_at(f, now, &next), 1);
+    library_job_checkpoint(f->lib, &key, "{}");
+    library_job_postponed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+                          now + 3600000);
+    close_library(f);
+    open_library(f);
+    assert_int_equal(claim_at(f, now, &next), 1);
+}
+
+static void nobody_wants_what_waited_any_more(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    int64_t next, now = (int64_t)time(NULL) * 1000;
+    add(f, "talk.mp3", 11);
+    content(f, 11, 1);
+    assert_int_equal(claim_at(f, now, &next), 1);
+    library_remove_name(f->lib, inbox, "talk.mp3");
+    library_job_postponed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+                          now + 3600000);
+    assert_int_equal(claim_at(f, now + 3600000, &next), -1);
+}
+
+static void an_item_says_what_it_cost(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    const struct backend_charge told[] = {
+        {.at_ms = 1, .kind = CHARGE_POSSIBLE, .billed_ms = 9000, .cost_micro = 90, .currency = "CNY"},
+        {.at_ms = 2, .kind = CHARGE_POSSIBLE, .billed_ms = 5000, .cost_micro = 50, .currency = "CNY"},
+        {.at_ms = 3, .kind = CHARGE_POSSIBLE, .billed_ms = 7000, .cost_micro = 70, .currency = "CNY"},
+        {.at_ms = 2, .kind = CHARGE_BILLED, .billed_ms = 4000, .cost_micro = 40, .currency = "CNY"},
+        {.at_ms = 3, .kind = CHARGE_NONE},
+        {.at_ms = 4, .kind = CHARGE_ESTIMATED, .billed_ms = 1000, .cost_micro = 10, .currency = "CNY"},
+    };
+    add(f, "talk.mp3", 11);
+    content(f, 11, 1);
+    struct item item = item_of(f, "talk.mp3");
+    assert_false(item.cost.possible);
+    item_clear(&item);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        library_job_charged(f->lib, &key, &told[i]);
+    item = item_of(f, "talk.mp3");
+    assert_int_equal(item.cost.billed_ms, 5000);
+    assert_int_equal(item.cost.cost_micro, 50);
+    assert_int_equal(item.cost.possible_ms, 9000);
+    assert_true(item.cost.possible && item.cost.estimated);
+    assert_string_equal(item.cost.currency, "CNY");
+    item_clear(&item);
+    index_put_charge(f->index, &(struct index_charge){.job = key,
+                                                      .at_ms = 2,
+                                                      .kind = CHARGE_BILLED,
+                                                      .model = "m",
+                                                      .billed_ms = 4000,
+                                                      .cost_micro = 40,
+                                                      .currency = "CNY"});
+    close_library(f);
+    open_library(f);
+    item = item_of(f, "talk.mp3");
+    assert_int_equal(item.cost.billed_ms, 4000);
+    assert_int_equal(item.cost.cost_micro, 40);
+    item_clear(&item);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -642,6 +805,7 @@ int main(void)
         CASE(deleting_the_last_recording_cancels_the_job),
         CASE(a_failure_is_shown_and_deleting_it_retries),
         CASE(a_postponed_job_waits_for_its_time),
+        CASE(a_clock_that_is_set_back_keeps_no_job_waiting),
         CASE(an_interrupted_job_is_queued_again),
         CASE(a_result_stored_before_a_crash_is_used),
         CASE(a_lost_result_is_made_again),
@@ -655,6 +819,10 @@ int main(void)
         CASE(a_directory_renamed_during_an_announcement_loses_nothing),
         CASE(a_directory_found_at_another_path_takes_its_recordings_along),
         CASE(a_held_backend_rests_but_for_what_somebody_asks_for),
+        CASE(a_full_day_holds_what_was_not_begun),
+        CASE(a_restart_ends_the_wait),
+        CASE(nobody_wants_what_waited_any_more),
+        CASE(an_item_says_what_it_cost),
     };
     return cmocka_run_group_tests_name("library", tests, NULL, NULL);
 }

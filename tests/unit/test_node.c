@@ -218,7 +218,7 @@ static void many_nodes_are_all_found(void **state)
     assert_int_equal(f->t.count, 3);
 }
 
-static void a_reused_inode_number_has_another_generation_and_none_of_the_old_names(void **state)
+static void a_reused_inode_number_is_another_node_and_the_old_one_has_no_name(void **state)
 {
     struct fixture *f = *state;
     static const struct node_fact reuses[] = {
@@ -226,6 +226,48 @@ static void a_reused_inode_number_has_another_generation_and_none_of_the_old_nam
         {.file = {DEVICE, 10}, .mode = S_IFDIR, .birth_ns = 3},
     };
     struct node *old = look_up(f, 10, S_IFREG, f->inbox, "old");
+    for (size_t i = 0; i < sizeof reuses / sizeof *reuses; i++) {
+        struct node *n = node_real(&f->t, &reuses[i], f->inbox, "new", true, 0, NULL);
+        assert_ptr_not_equal(n, old);
+        assert_int_not_equal(n->id, old->id);
+        assert_int_equal(n->ino, 10);
+        assert_int_equal(n->type, reuses[i].mode);
+        assert_string_equal(n->names->text, "new");
+        assert_int_equal(old->name_count, 0);
+        struct node *found = node_find(&f->t, reuses[i].file);
+        assert_ptr_equal(found, n);
+        node_put(&f->t, found);
+        /* The kernel may ask for the old one for as long as it knows of it. */
+        struct node *got = node_get(&f->t, old->id);
+        assert_ptr_equal(got, old);
+        node_put(&f->t, got);
+        node_put(&f->t, n);
+        old = n;
+    }
+}
+
+static void the_id_of_a_file_is_the_same_for_whoever_derives_it(void **state)
+{
+    struct fixture *f = *state;
+    struct node *n = look_up(f, 10, S_IFREG, f->inbox, "a");
+    uint64_t id = n->id;
+    assert_int_equal(id & 0xffffffff, 10);
+    node_remove_name(&f->t, n, f->inbox, "a");
+    node_forget(&f->t, id, 1);
+    assert_null(node_get(&f->t, id));
+    assert_int_equal(look_up(f, 10, S_IFREG, f->inbox, "a")->id, id);
+}
+
+#define LARGE (UINT64_C(1) << 32) /* such a number leaves no room for the birth in the id */
+
+static void a_reused_large_inode_number_has_another_generation_and_none_of_the_old_names(void **state)
+{
+    struct fixture *f = *state;
+    static const struct node_fact reuses[] = {
+        {.file = {DEVICE, LARGE}, .mode = S_IFREG, .birth_ns = 2},
+        {.file = {DEVICE, LARGE}, .mode = S_IFDIR, .birth_ns = 3},
+    };
+    struct node *old = look_up(f, LARGE, S_IFREG, f->inbox, "old");
     for (size_t i = 0; i < sizeof reuses / sizeof *reuses; i++) {
         struct node *n = node_real(&f->t, &reuses[i], f->inbox, "new", true, 0, NULL);
         assert_ptr_equal(n, old);
@@ -248,9 +290,10 @@ static void what_was_seen_before_an_inode_number_was_reused_is_not_believed(void
     assert_true(again);
     assert_int_equal(n->type, S_IFDIR);
     /* Unless it stays like that: the clock was set back. */
-    assert_ptr_equal(node_real(&f->t, &old, f->inbox, "old", true, 0, NULL), n);
-    assert_int_equal(n->type, S_IFREG);
-    node_put(&f->t, n);
+    struct node *back = node_real(&f->t, &old, f->inbox, "old", true, 0, NULL);
+    assert_ptr_not_equal(back, n);
+    assert_int_equal(back->type, S_IFREG);
+    node_put(&f->t, back);
     node_put(&f->t, n);
 }
 
@@ -476,7 +519,9 @@ int main(void)
         TEST(forgetting_more_than_there_is_or_what_is_unknown_is_harmless),
         TEST(a_forgotten_directory_stays_while_something_in_it_is_known),
         TEST(many_nodes_are_all_found),
-        TEST(a_reused_inode_number_has_another_generation_and_none_of_the_old_names),
+        TEST(a_reused_inode_number_is_another_node_and_the_old_one_has_no_name),
+        TEST(the_id_of_a_file_is_the_same_for_whoever_derives_it),
+        TEST(a_reused_large_inode_number_has_another_generation_and_none_of_the_old_names),
         TEST(what_was_seen_before_an_inode_number_was_reused_is_not_believed),
         TEST(a_file_has_several_names_a_directory_one),
         TEST(the_oldest_of_too_many_names_is_dropped),

@@ -29,12 +29,12 @@ static void mount_helper_order_and_fstab_noise(void **state)
     struct options o;
     struct error err = {0};
     assert_int_equal(parse(&o, &err,
-                           "/srv/s /mnt/s -o rw,noauto,_netdev,nofail,x-systemd.automount,user,allow_other,"
+                           "/srv/s /mnt/s -o rw,noauto,_netdev,nofail,x-systemd.automount,user,allow_other,noacl,nonempty,"
                            "quiet_ms=100,workers=3,announce=no,engine=vosk"),
                      0);
     assert_string_equal(o.store, "/srv/s");
     assert_string_equal(o.mountpoint, "/mnt/s");
-    assert_string_equal(o.fuse_options, "allow_other");
+    assert_string_equal(o.fuse_options, "allow_other,noacl,nonempty");
     assert_int_equal(o.settle.quiet_ms, 100);
     assert_int_equal(o.workers, 3);
     assert_int_equal(o.engine, LOCAL_VOSK);
@@ -101,6 +101,29 @@ static int read_file(struct options *o, struct error *err, const char *text, con
     return rc;
 }
 
+/* Every row of the table has its own bit: what the command line gives, the file does not take back. */
+static void each_setting_of_the_command_line_wins_alone(void **state)
+{
+    (void)state;
+    static const char file[] = "[dashscope]\nmodel = a\nlanguage = a\n[publish]\nbucket = a\n[openai]\nurl = "
+                               "http://a\nmodel = a\nresponse_format = srt\nparallel = 9\n[log]\nlog = /a\n";
+    struct options o;
+    struct error err = {0};
+    assert_int_equal(read_file(&o, &err, file,
+                               "-o dashscope.language=b,openai.model=b,openai.parallel=3,openai.temperature=0.5,log=/b"),
+                     0);
+    assert_string_equal(o.cloud.wishes.model, "a");
+    assert_string_equal(o.cloud.wishes.language, "b");
+    assert_string_equal(o.cloud.publish.bucket, "a");
+    assert_string_equal(o.server.wishes.url, "http://a");
+    assert_string_equal(o.server.wishes.model, "b");
+    assert_int_equal(o.server.wishes.format, OPENAI_SRT);
+    assert_int_equal(o.server.parallel, 3);
+    assert_true(o.server.wishes.temperature > 0.4 && o.server.wishes.temperature < 0.6);
+    assert_string_equal(o.log, "/b");
+    options_free(&o);
+}
+
 static void the_file_in_the_store_is_read_and_the_command_line_wins(void **state)
 {
     (void)state;
@@ -161,6 +184,7 @@ int main(void)
         cmocka_unit_test(mistakes_on_the_command_line_are_named),
         cmocka_unit_test(a_relative_path_is_taken_from_here),
         cmocka_unit_test(the_file_in_the_store_is_read_and_the_command_line_wins),
+        cmocka_unit_test(each_setting_of_the_command_line_wins_alone),
         cmocka_unit_test(mistakes_in_the_file_name_line_and_key),
         cmocka_unit_test(a_settings_file_that_is_named_must_exist),
     };

@@ -147,6 +147,42 @@ static void json_of_a_small_transcript(void **state)
     transcript_free(t);
 }
 
+static void json_says_what_it_cost(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        int64_t billed_ms, cost_micro;
+        char currency[4];
+        bool estimated;
+        const char *expected; /* NULL: nothing is said */
+    } cases[] = {
+        {"free", 0, 0, "", false, NULL},
+        {"billed", 4000, 880, "CNY", false,
+         "  \"cost\": {\"amount\":0.000880,\"currency\":\"CNY\",\"billed_seconds\":4.000,\"estimated\":false},\n"},
+        {"estimated", 3600000, 12792000, "USD", true,
+         "  \"cost\": "
+         "{\"amount\":12.792000,\"currency\":\"USD\",\"billed_seconds\":3600.000,\"estimated\":true},\n"},
+        {"without a price", 4000, 0, "", false,
+         "  \"cost\": {\"amount\":null,\"currency\":null,\"billed_seconds\":4.000,\"estimated\":false},\n"},
+        {"nobody spoke", 0, 0, "CNY", false,
+         "  \"cost\": {\"amount\":0.000000,\"currency\":\"CNY\",\"billed_seconds\":0.000,\"estimated\":false},\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transcript *t = small();
+        t->billed_ms = cases[i].billed_ms;
+        t->cost_micro = cases[i].cost_micro;
+        t->billed_estimated = cases[i].estimated;
+        memcpy(t->currency, cases[i].currency, sizeof t->currency);
+        char *json = rendered(render_json, t);
+        const char *said = strstr(json, "\"cost\"");
+        if (!said != !cases[i].expected || (said && !strstr(json, cases[i].expected)))
+            fail_msg("%s: %s", cases[i].what, json);
+        free(json);
+        transcript_free(t);
+    }
+}
+
 static void the_locale_changes_nothing(void **state)
 {
     (void)state;
@@ -244,7 +280,7 @@ static void paragraphs_begin_where_they_should(void **state)
          {{.speaker = -1, .begin_ms = 0, .end_ms = 1000, .text = one},
           {.speaker = -1, .begin_ms = 1000, .end_ms = 2000, .text = two, .channel = 1}},
          2,
-         "[00:00:00] One.\n\n[00:00:01] Two.\n"},
+         "[00:00:00] Channel 1: One.\n\n[00:00:01] Channel 2: Two.\n"},
         {"a minute has passed",
          "en",
          {{.speaker = -1, .begin_ms = 0, .end_ms = 5000, .text = one},
@@ -270,6 +306,45 @@ static void paragraphs_begin_where_they_should(void **state)
         if (strcmp(txt, cases[i].expected) != 0)
             fail_msg("%s: %s", cases[i].name, txt);
         free(txt);
+    }
+}
+
+static void emotions_are_shown_where_that_is_wished_for(void **state)
+{
+    static char one[] = "One.", two[] = "Two.", three[] = "Three.", four[] = "Four.";
+    static char happy[] = "happy", neutral[] = "neutral", odd[] = "\x1b[1m<|sad|>\n";
+    static const struct {
+        const char *name;
+        int speaker;
+        bool shown;
+        char *emotions[4];
+        const char *expected;
+    } cases[] = {
+        {"not wished for", 0, false, {happy, neutral}, "[00:00:00] Speaker 1: One. Two.\n"},
+        {"a speaker's", 0, true, {happy, neutral},
+         "[00:00:00] Speaker 1 (happy): One.\n\n[00:00:01] Speaker 1: Two.\n"},
+        {"nobody's", -1, true, {neutral, NULL, happy, happy},
+         "[00:00:00] One. Two.\n\n[00:00:02] (happy) Three. Four.\n"},
+        {"one that is no word", -1, true, {odd}, "[00:00:00] ([1m) One.\n"},
+    };
+    char *const texts[] = {one, two, three, four};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transcript *t = transcript_new();
+        size_t count = 4;
+        while (count > 1 && !cases[i].emotions[count - 1])
+            count--;
+        for (size_t k = 0; k < count; k++) {
+            struct sentence *s =
+                add_sentence(t, cases[i].speaker, (int64_t)k * 1000, (int64_t)k * 1000 + 1000, texts[k]);
+            s->emotion = cases[i].emotions[k] ? strdup(cases[i].emotions[k]) : NULL;
+        }
+        struct buffer txt = {0};
+        assert_int_equal(render_txt(t, &(struct render_source){.emotions = cases[i].shown}, &txt), 0);
+        if (strcmp(txt.data, cases[i].expected) != 0)
+            fail_msg("%s: %s", cases[i].name, txt.data);
+        buffer_clear(&txt);
+        transcript_free(t);
     }
 }
 
@@ -432,10 +507,12 @@ int main(void)
         cmocka_unit_test(txt_of_a_small_transcript),
         cmocka_unit_test(srt_of_a_small_transcript),
         cmocka_unit_test(json_of_a_small_transcript),
+        cmocka_unit_test(json_says_what_it_cost),
         cmocka_unit_test(the_locale_changes_nothing),
         cmocka_unit_test(nothing_said),
         cmocka_unit_test(nothing_known_about_the_source),
         cmocka_unit_test(paragraphs_begin_where_they_should),
+        cmocka_unit_test(emotions_are_shown_where_that_is_wished_for),
         cmocka_unit_test(a_speech_without_full_stops_still_gets_paragraphs),
         cmocka_unit_test(broken_text_is_repaired_in_every_view),
         cmocka_unit_test(absurd_input_gives_readable_json),

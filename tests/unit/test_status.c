@@ -101,6 +101,12 @@ static const struct {
      "waiting to try again at 11:05: The computer did not have enough memory to transcribe this recording.",
      "Waiting to try again at 11:05: The computer did not have enough memory to transcribe this "
      "recording.\n"},
+    {"the limit of the day is reached",
+     {TALK, .state = ITEM_QUEUED, .not_before_ms = AT(24, 0), .error = {.class = ERROR_TRANSIENT, .code = "limit.day"}},
+     "waiting until 00:00 on 23 November: The minutes of audio that may be sent to the transcription service in a day "
+     "are used up.",
+     "Waiting until 00:00 on 23 November: The minutes of audio that may be sent to the transcription service in a day "
+     "are used up.\n"},
     {"tried again tomorrow",
      {TALK, .state = ITEM_QUEUED, .not_before_ms = AT(25, 5), .error = BUSY},
      "waiting to try again at 01:05 on 23 November: The computer did not have enough memory to transcribe "
@@ -180,6 +186,69 @@ static void all_texts_of_a_usual_name_are_one_block(void **state)
     }
 }
 
+/* ---- words while they are recognised ---- */
+
+static void words_follow_a_line_for_each_sentence(void **state)
+{
+    static const struct {
+        const char *name, *text, *shown;
+    } cases[] = {
+        {"one word", "Good", "Good"},
+        {"a sentence that may go on", "It is 3.", "It is 3."},
+        {"it did go on", "It is 3.5", "It is 3.5"},
+        {"two sentences", "Good morning. How are", "Good morning.\nHow are"},
+        {"questions and quotes", "\"Why?\" he said! (No.) Yes", "\"Why?\"\nhe said!\n(No.)\nYes"},
+        {"Chinese needs no space", "你好。今天", "你好。\n今天"},
+        {"a closing mark stays with its sentence", "他说：「好。」然后", "他说：「好。」\n然后"},
+        {"what could drive a terminal", "a\x1b[2Jb\nc\xe2\x80\xae""d", "a [2Jb c d"},
+        {"spaces around and in between", "  a   b  ", "a b"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct item item = {TALK, .state = ITEM_RUNNING, .partial = (char *)(uintptr_t)cases[i].text};
+        cleanup_buffer struct buffer b = {0};
+        status_transcribing(&item, NOW, &b);
+        assert_true(b.len > STATUS_BLOCK && b.data[STATUS_BLOCK - 1] == '\n');
+        if (strcmp(b.data + STATUS_BLOCK, cases[i].shown) != 0)
+            fail_msg("%s: \"%s\"", cases[i].name, b.data + STATUS_BLOCK);
+    }
+}
+
+/* Whatever the lines above say meanwhile, and however long the name is. */
+static void words_only_ever_grow_at_their_end(void **state)
+{
+    static const char text[] = "One. Two, \"three?\" 3.5 … 你好。「四。」 Five!  六？ End";
+    (void)state;
+    for (size_t length = 1; length < 250; length += 8) {
+        char name[300], stem_of[256], before[sizeof text * 2] = "", some[sizeof text];
+        memset(stem_of, '\x01', length); /* shown in four characters each */
+        stem_of[length] = '\0';
+        snprintf(name, sizeof name, "%s.mp3", stem_of);
+        size_t begin = 0;
+        for (size_t n = 1; n < sizeof text; n++) {
+            if (((unsigned char)text[n] & 0xc0) == 0x80)
+                continue; /* a character comes whole */
+            memcpy(some, text, n);
+            some[n] = '\0';
+            struct item item = {.path = name, .base = stem_of, .state = ITEM_RUNNING, .partial = some,
+                                .stage = n % 3 ? STAGE_RECOGNISING : STAGE_SUBMITTED,
+                                .total = n % 2 ? 36000000 : 0, .done = (int64_t)n * 100000,
+                                .started_ms = NOW - INT64_C(400) * 86400000,
+                                .expected_ms = n % 5 ? NOW + INT64_C(400) * 86400000 : NOW - 1};
+            cleanup_buffer struct buffer b = {0};
+            status_transcribing(&item, NOW, &b);
+            size_t at = b.len - 1;
+            while (at % STATUS_BLOCK)
+                at--;
+            assert_true(!begin || at == begin);
+            begin = at;
+            if (strncmp(b.data + at, before, strlen(before)) != 0)
+                fail_msg("\"%s\" became \"%s\"", before, b.data + at);
+            snprintf(before, sizeof before, "%s", b.data + at);
+        }
+    }
+}
+
 static void appends_to_what_is_there(void **state)
 {
     (void)state;
@@ -213,14 +282,45 @@ static void a_failure_says_cause_next_step_money_and_how_to_retry(void **state)
     assert_memory_equal(b.data, expected, sizeof expected - 1);
 }
 
-static void a_failure_in_the_cloud_does_not_say_that_nothing_was_spent(void **state)
+/* What was sent is known by the charges, which outlive a restart; the code only says whether anything could be. */
+static void a_failure_says_what_it_cost(void **state)
 {
     (void)state;
-    struct item item = {TALK, .state = ITEM_FAILED, .backend = "dashscope", .error = {.class = ERROR_PERMANENT}};
-    cleanup_buffer struct buffer b = {0};
-    status_failed(&item, NOW, &b);
-    assert_null(strstr(b.data, "No money was spent"));
-    assert_non_null(strstr(b.data, "may have billed it"));
+#define NOT_SENT "No money was spent: this recording was not sent anywhere.\n"
+#define NOT_BEGUN "No money was spent: the service in the cloud did not begin to transcribe it.\n"
+#define POSSIBLY "It was given to a service in the cloud, which may have billed it.\n"
+#define BILLED "It was given to a service in the cloud, which billed it: 4 s"
+    static const struct {
+        const char *name, *backend, *code, *said;
+        struct spent_item cost;
+    } cases[] = {
+        {"here", "local", "media.decode", NOT_SENT, {0}},
+        {"before there is a job", "", "io.read", NOT_SENT, {0}},
+        {"no model for it", "dashscope", "route.feature", NOT_SENT, {0}},
+        {"no model in the region", "dashscope", "route.region", NOT_SENT, {0}},
+        {"the program that looks at it died", "dashscope", "engine.crashed", NOT_SENT, {0}},
+        {"the limit of the day is less than its length", "dashscope", "limit.length", NOT_SENT, {0}},
+        {"too long, said here or there", "dashscope", "media.too_long", NOT_BEGUN, {0}},
+        {"published, then refused", "dashscope", "cloud.request", NOT_BEGUN, {0}},
+        {"could not be published", "dashscope", "publish.failed", NOT_BEGUN, {0}},
+        {"a code of a later version", "dashscope", "cloud.new", NOT_BEGUN, {0}},
+        {"the task failed", "dashscope", "media.decode", POSSIBLY, {.possible_ms = 4000, .possible = true}},
+        {"… and its length is not known", "dashscope", "cloud.refused", POSSIBLY, {.possible = true}},
+        {"an earlier attempt was sent, this one not", "dashscope", "route.feature", POSSIBLY, {.possible = true}},
+        {"one attempt was billed, of another nothing is known", "dashscope", "cloud.answer", POSSIBLY,
+         {.billed_ms = 4000, .possible = true}},
+        {"billed, and the result was lost", "dashscope", "cloud.answer", BILLED,
+         {.billed_ms = 4000, .cost_micro = 880, .currency = "CNY"}},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct item item = {TALK, .state = ITEM_FAILED, .cost = cases[i].cost, .error = {.class = ERROR_PERMANENT}};
+        snprintf(item.backend, sizeof item.backend, "%s", cases[i].backend);
+        snprintf(item.error.code, sizeof item.error.code, "%s", cases[i].code);
+        cleanup_buffer struct buffer b = {0};
+        status_failed(&item, NOW, &b);
+        if (!strstr(b.data, cases[i].said))
+            fail_msg("%s: %s", cases[i].name, b.data);
+    }
 }
 
 static void a_failure_names_only_the_file_and_escapes_it(void **state)
@@ -290,7 +390,7 @@ static void the_overview_of_nothing_says_what_to_do(void **state)
 {
     (void)state;
     cleanup_buffer struct buffer b = {0};
-    status_overview(NULL, 0, "Vosk, model en-us-small", NULL, NOW, &b);
+    status_overview(NULL, 0, "Vosk, model en-us-small", NULL, NULL, NOW, &b);
     check_padding(&b, 0);
     static const char expected[] =
         "Recordings: no recordings\nRecogniser: Vosk, model en-us-small\nWritten at 10:42\n\n"
@@ -314,7 +414,7 @@ static void the_overview_shows_every_state(void **state)
         {.path = f, .base = f, .state = ITEM_DONE, .finished_ms = AT(10, 2)},
     };
     cleanup_buffer struct buffer b = {0};
-    status_overview(items, COUNT(items), "Vosk", "the disk is full", NOW, &b);
+    status_overview(items, COUNT(items), "Vosk", "the disk is full", NULL, NOW, &b);
     check_padding(&b, 0);
     static const char expected[] = "Recordings: 1 running, 1 waiting, 1 arriving, 1 failed, 2 done\n"
                                    "Attention: the disk is full\n"
@@ -354,7 +454,7 @@ static void the_overview_cuts_long_lists(void **state)
         items[i].finished_ms = NOW - (int64_t)((i * 7) % 160) * 1000;
     }
     cleanup_buffer struct buffer b = {0};
-    status_overview(items, COUNT(items), "", NULL, NOW, &b);
+    status_overview(items, COUNT(items), "", NULL, NULL, NOW, &b);
     assert_non_null(strstr(b.data, "Recordings: 160 waiting, 160 done\n"));
     assert_non_null(strstr(b.data, "  019.mp3\n      waiting, 19 before it\n  ... and 140 more\n"));
     assert_null(strstr(b.data, "020.mp3"));
@@ -379,9 +479,11 @@ int main(void)
         cmocka_unit_test(says_it_in_one_line),
         cmocka_unit_test(says_it_beside_the_recording),
         cmocka_unit_test(all_texts_of_a_usual_name_are_one_block),
+        cmocka_unit_test(words_follow_a_line_for_each_sentence),
+        cmocka_unit_test(words_only_ever_grow_at_their_end),
         cmocka_unit_test(appends_to_what_is_there),
         cmocka_unit_test(a_failure_says_cause_next_step_money_and_how_to_retry),
-        cmocka_unit_test(a_failure_in_the_cloud_does_not_say_that_nothing_was_spent),
+        cmocka_unit_test(a_failure_says_what_it_cost),
         cmocka_unit_test(a_failure_names_only_the_file_and_escapes_it),
         cmocka_unit_test(escapes_what_is_not_safe_to_print),
         cmocka_unit_test(the_bar_is_as_long_as_what_is_done),

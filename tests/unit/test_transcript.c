@@ -159,6 +159,7 @@ static void normalising_mends_numbers(void **state)
     cleanup_transcript struct transcript *t = transcript_new();
     t->duration_ms = -7;
     t->billed_ms = -7;
+    t->cost_micro = -7;
     struct sentence *s = add_sentence(t, 0, 10, "x");
     s->channel = -3;
     s->speaker = -9;
@@ -167,6 +168,7 @@ static void normalising_mends_numbers(void **state)
     transcript_normalise(t);
     assert_int_equal(t->duration_ms, -1);
     assert_int_equal(t->billed_ms, 0);
+    assert_int_equal(t->cost_micro, 0);
     assert_int_equal(s->channel, 0);
     assert_int_equal(s->speaker, -1);
     assert_true(s->confidence == -1);
@@ -189,6 +191,7 @@ static void json_says_everything_and_comes_back(void **state)
         "{\"schema\":\"scribefs-transcript/"
         "1\",\"duration_ms\":12345,\"language\":\"de\",\"provider\":\"dashscope\","
         "\"engine\":\"fun-asr\",\"model\":\"m-1\",\"task_id\":\"t\",\"request_id\":\"r\",\"billed_ms\":13000,"
+        "\"billed_estimated\":true,\"cost_micro\":2860,\"currency\":\"CNY\","
         "\"times_estimated\":true,\"sentences\":["
         "{\"begin_ms\":10,\"end_ms\":900,\"channel\":1,\"speaker\":2,\"text\":\"Grüß "
         "\\\"Gott\\\".\",\"language\":\"de-AT\","
@@ -205,6 +208,9 @@ static void json_says_everything_and_comes_back(void **state)
     t->task_id = strdup("t");
     t->request_id = strdup("r");
     t->billed_ms = 13000;
+    t->billed_estimated = true;
+    t->cost_micro = 2860;
+    strcpy(t->currency, "CNY");
     t->times_estimated = true;
     struct sentence *s = add_sentence(t, 10, 900, "Grüß \"Gott\".");
     s->channel = 1;
@@ -300,6 +306,11 @@ static void malformed_json_is_refused(void **state)
         HEAD ",\"sentences\":[],\"duration_ms\":1.5}",
         HEAD ",\"sentences\":[],\"duration_ms\":1e300}",
         HEAD ",\"sentences\":[],\"billed_ms\":null}",
+        HEAD ",\"sentences\":[],\"billed_estimated\":0}",
+        HEAD ",\"sentences\":[],\"currency\":\"YUAN\",\"cost_micro\":1}",
+        HEAD ",\"sentences\":[],\"currency\":5,\"cost_micro\":1}",
+        HEAD ",\"sentences\":[],\"currency\":\"CNY\"}",
+        HEAD ",\"sentences\":[],\"currency\":\"CNY\",\"cost_micro\":-1}",
         HEAD ",\"sentences\":[],\"language\":5}",
         HEAD ",\"sentences\":[],\"times_estimated\":1}",
         ONE(""),

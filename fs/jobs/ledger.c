@@ -1,0 +1,364 @@
+/* The accounts of what was sent to a paid service.
+ *
+ * Days have only their sums. The attempts themselves are kept while something new may still be learned of
+ * them: the same attempt told twice must count once. */
+#include "fs/jobs/ledger.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <uthash.h>
+
+#include "backend/backend.h"
+#include "backend/base/cleanup.h"
+#include "backend/base/day.h"
+#include "backend/transcript.h"
+#include "cache/index.h"
+#include "cache/results.h"
+
+#define DAYS(n) ((int64_t)(n)*24 * 3600 * 1000)
+#define WINDOW_MS DAYS(62) /* the month, and the one before it if the clock is set back */
+#define ATTEMPT_MS DAYS(4) /* a task ends within hours, and its result is there for a day */
+
+struct attempt_key {
+    struct digest job;
+    int64_t at_ms;
+};
+
+struct attempt {
+    struct attempt_key key;
+    enum charge_kind kind;
+    int64_t billed_ms, cost_micro;
+    char currency[4];
+    UT_hash_handle hh;
+};
+
+struct day_sum {
+    int day;
+    struct spent spent;
+    UT_hash_handle hh;
+};
+
+struct ledger {
+    pthread_mutex_t lock;
+    struct index *index;
+    struct attempt *attempts;
+    struct day_sum *days;
+    int tidied; /* the day old attempts were last forgotten on */
+};
+
+static void unlock(struct ledger **l)
+{
+    pthread_mutex_unlock(&(*l)->lock);
+}
+
+#define LEDGER_LOCK(l)                                                                                       \
+    pthread_mutex_lock(&(l)->lock);                                                                          \
+    __attribute__((cleanup(unlock), unused)) struct ledger *_locked = (l)
+
+/* ---- sums ---- */
+
+static void add_money(struct spent *s, const char *currency, int64_t micro)
+{
+    for (int i = 0; *currency && i < SPENT_CURRENCIES; i++) {
+        struct spent_money *m = &s->money[i];
+        if (!m->currency[0])
+            snprintf(m->currency, sizeof m->currency, "%s", currency);
+        if (strcmp(m->currency, currency) != 0)
+            continue;
+        m->micro += micro;
+        return;
+    }
+}
+
+/* sign -1 takes it back. */
+static void count(struct spent *s, const struct attempt *a, int sign)
+{
+    if (a->kind == CHARGE_POSSIBLE) {
+        s->possible_ms += sign * a->billed_ms;
+        s->possible_jobs += sign;
+    } else if (a->kind != CHARGE_NONE) {
+        s->billed_ms += sign * a->billed_ms;
+        s->jobs += sign;
+        s->estimated_jobs += a->kind == CHARGE_ESTIMATED ? sign : 0;
+        s->unpriced_jobs += a->currency[0] || !a->billed_ms ? 0 : sign;
+        add_money(s, a->currency, sign * a->cost_micro);
+    }
+}
+
+static void add_up(struct spent *to, const struct spent *s)
+{
+    to->billed_ms += s->billed_ms;
+    to->possible_ms += s->possible_ms;
+    to->jobs += s->jobs;
+    to->possible_jobs += s->possible_jobs;
+    to->estimated_jobs += s->estimated_jobs;
+    to->unpriced_jobs += s->unpriced_jobs;
+    for (int i = 0; i < SPENT_CURRENCIES; i++)
+        add_money(to, s->money[i].currency, s->money[i].micro);
+}
+
+static struct day_sum *sum_of(struct ledger *l, int day)
+{
+    struct day_sum *sum;
+    HASH_FIND_INT(l->days, &day, sum);
+    if (sum)
+        return sum;
+    sum = calloc(1, sizeof *sum);
+    if (!sum)
+        return NULL;
+    sum->day = day;
+    HASH_ADD_INT(l->days, day, sum);
+    return sum;
+}
+
+/* ---- attempts ---- */
+
+static struct attempt *attempt_find(struct ledger *l, const struct digest *job, int64_t at_ms)
+{
+    struct attempt_key key;
+    struct attempt *a;
+    memset(&key, 0, sizeof key);
+    key.job = *job;
+    key.at_ms = at_ms;
+    HASH_FIND(hh, l->attempts, &key, sizeof key, a);
+    return a;
+}
+
+static struct attempt *attempt_get(struct ledger *l, const struct digest *job, int64_t at_ms)
+{
+    struct attempt *a = attempt_find(l, job, at_ms);
+    if (a)
+        return a;
+    a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->key.job = *job;
+    a->key.at_ms = at_ms;
+    HASH_ADD(hh, l->attempts, key, sizeof a->key, a);
+    return a;
+}
+
+static void attempt_forget(struct ledger *l, struct attempt *a)
+{
+    HASH_DEL(l->attempts, a);
+    free(a);
+}
+
+/* Nothing more is learned of attempts that ended long ago; their sums stay. */
+static void tidy(struct ledger *l, int64_t now_ms)
+{
+    int today = day_of(now_ms);
+    if (l->tidied == today)
+        return;
+    l->tidied = today;
+    struct attempt *a, *next;
+    HASH_ITER(hh, l->attempts, a, next)
+    {
+        if (a->key.at_ms < now_ms - ATTEMPT_MS)
+            attempt_forget(l, a);
+    }
+}
+
+/* What is known of the attempt from now on. Without memory it is missing in the sums until the next start. */
+static void learn(struct ledger *l, const struct digest *job, int64_t at_ms, const struct attempt *what)
+{
+    struct day_sum *sum = sum_of(l, day_of(at_ms));
+    struct attempt *a = sum ? attempt_get(l, job, at_ms) : NULL;
+    if (!a)
+        return;
+    count(&sum->spent, a, -1);
+    a->kind = what->kind;
+    a->billed_ms = what->billed_ms;
+    a->cost_micro = what->cost_micro;
+    memcpy(a->currency, what->currency, sizeof a->currency);
+    count(&sum->spent, a, 1);
+}
+
+/* ---- the beginning ---- */
+
+struct loading {
+    struct ledger *ledger;
+    int64_t since_ms;
+};
+
+static int load_charge(void *arg, const struct index_charge *c)
+{
+    struct loading *loading = arg;
+    if (c->at_ms < loading->since_ms)
+        return 0;
+    struct attempt what = {.kind = c->kind, .billed_ms = c->billed_ms, .cost_micro = c->cost_micro};
+    snprintf(what.currency, sizeof what.currency, "%s", c->currency);
+    learn(loading->ledger, &c->job, c->at_ms, &what);
+    return attempt_find(loading->ledger, &c->job, c->at_ms) ? 0 : -ENOMEM;
+}
+
+int ledger_new(struct index *index, int64_t now_ms, struct ledger **out)
+{
+    struct ledger *l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    pthread_mutex_init(&l->lock, NULL);
+    l->index = index;
+    int rc = index_load_charges(index, load_charge, &(struct loading){l, now_ms - WINDOW_MS});
+    if (rc != 0) {
+        ledger_free(l);
+        return rc;
+    }
+    tidy(l, now_ms);
+    *out = l;
+    return 0;
+}
+
+void ledger_free(struct ledger *l)
+{
+    if (!l)
+        return;
+    struct attempt *a, *next_a;
+    HASH_ITER(hh, l->attempts, a, next_a)
+    attempt_forget(l, a);
+    struct day_sum *sum, *next;
+    HASH_ITER(hh, l->days, sum, next)
+    {
+        HASH_DEL(l->days, sum);
+        free(sum);
+    }
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+/* ---- what happens ---- */
+
+void ledger_add(struct ledger *l, const struct digest *job, const struct backend_charge *charge)
+{
+    LEDGER_LOCK(l);
+    struct attempt what = {
+        .kind = charge->kind, .billed_ms = charge->billed_ms, .cost_micro = charge->cost_micro};
+    snprintf(what.currency, sizeof what.currency, "%s", charge->currency);
+    tidy(l, charge->at_ms);
+    learn(l, job, charge->at_ms, &what);
+    if (charge->kind == CHARGE_NONE)
+        index_drop_charge(l->index, job, charge->at_ms);
+    else
+        index_put_charge(l->index, &(struct index_charge){.job = *job,
+                                                          .at_ms = charge->at_ms,
+                                                          .kind = charge->kind,
+                                                          .model = charge->model,
+                                                          .billed_ms = charge->billed_ms,
+                                                          .cost_micro = charge->cost_micro,
+                                                          .currency = charge->currency});
+}
+
+int64_t ledger_sent_ms(void *ledger, int day)
+{
+    struct ledger *l = ledger;
+    LEDGER_LOCK(l);
+    struct day_sum *sum;
+    HASH_FIND_INT(l->days, &day, sum);
+    return sum ? sum->spent.billed_ms + sum->spent.possible_ms : 0;
+}
+
+void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct spent *month)
+{
+    LEDGER_LOCK(l);
+    int day = day_of(now_ms);
+    *today = *month = (struct spent){0};
+    const struct day_sum *sum;
+    for (sum = l->days; sum; sum = sum->hh.next) {
+        if (sum->day == day)
+            *today = sum->spent;
+        if (day_month(sum->day) == day_month(day))
+            add_up(month, &sum->spent);
+    }
+}
+
+/* ---- after a crash ---- */
+
+static struct transcript *read_result(struct results *results, const struct digest *job)
+{
+    cleanup_close int fd = results_file(results, job, "transcript.json");
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
+        return NULL;
+    size_t size = (size_t)st.st_size, have = 0;
+    cleanup_free char *text = malloc(size);
+    while (text && have < size) {
+        ssize_t n = read(fd, text + have, size - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return NULL;
+        have += (size_t)n;
+    }
+    return text ? transcript_from_json(text, size, NULL) : NULL;
+}
+
+struct others {
+    bool any, later;
+};
+
+/* Of the same job. */
+static struct others others_of(const struct ledger *l, const struct attempt *a)
+{
+    struct others others = {0};
+    for (const struct attempt *b = l->attempts; b; b = b->hh.next) {
+        if (b == a || b->kind == CHARGE_NONE || memcmp(&b->key.job, &a->key.job, sizeof a->key.job) != 0)
+            continue;
+        others.any = true;
+        others.later |= b->key.at_ms > a->key.at_ms;
+    }
+    return others;
+}
+
+/* The next attempt in doubt after *at that is the last of its job, and so the one that came to the result if
+ * there is one. False: no more. */
+static bool next_in_doubt(struct ledger *l, bool first, struct attempt_key *at, struct attempt *out,
+                          bool *alone)
+{
+    LEDGER_LOCK(l);
+    const struct attempt *a = first ? l->attempts : attempt_find(l, &at->job, at->at_ms);
+    for (a = !first && a ? a->hh.next : a; a; a = a->hh.next) {
+        struct others others = a->kind == CHARGE_POSSIBLE ? others_of(l, a) : (struct others){.later = true};
+        if (others.later)
+            continue;
+        *at = a->key;
+        *out = *a;
+        *alone = !others.any;
+        return true;
+    }
+    return false;
+}
+
+void ledger_recover(struct ledger *l, struct results *results,
+                    void (*fn)(void *arg, const struct digest *job, const struct backend_charge *charge),
+                    void *arg)
+{
+    struct attempt_key at;
+    struct attempt a;
+    bool alone;
+    for (bool first = true; next_in_doubt(l, first, &at, &a, &alone); first = false) {
+        struct transcript *t = read_result(results, &at.job);
+        if (!t)
+            continue;
+        struct backend_charge charge = {.at_ms = at.at_ms,
+                                        .kind = CHARGE_ESTIMATED,
+                                        .model = t->model ? t->model : "",
+                                        .billed_ms = a.billed_ms,
+                                        .cost_micro = a.cost_micro};
+        memcpy(charge.currency, a.currency, sizeof charge.currency);
+        if (alone) { /* what the transcript says is of this attempt and no other */
+            charge.kind = t->billed_estimated ? CHARGE_ESTIMATED : CHARGE_BILLED;
+            charge.billed_ms = t->billed_ms;
+            charge.cost_micro = t->cost_micro;
+            memcpy(charge.currency, t->currency, sizeof charge.currency);
+        }
+        ledger_add(l, &at.job, &charge);
+        fn(arg, &at.job, &charge);
+        transcript_free(t);
+    }
+}

@@ -1,0 +1,34 @@
+/* The accounts of what was sent to a paid service: written to the index, and added up here by local day and
+ * month. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cache/digest.h"
+#include "fs/inbox/status.h"
+
+struct backend_charge;
+struct index;
+struct ledger;
+struct results;
+
+/* Reads the index; `now_ms` (wall clock) says which days are of interest: from about two months before it on.
+ * 0 or negative errno. */
+int ledger_new(struct index *index, int64_t now_ms, struct ledger **out);
+void ledger_free(struct ledger *l);
+
+/* What a job's attempt costs, or what more is known of it: see struct backend_charge. Queued to the index. */
+void ledger_add(struct ledger *l, const struct digest *job, const struct backend_charge *charge);
+/* The milliseconds of audio that were sent on that day (backend/base/day.h), billed or possibly billed.
+ * `ledger` is void for use as a callback. */
+int64_t ledger_sent_ms(void *ledger, int day);
+/* The sums of the day and of the month that now_ms is in. */
+void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct spent *month);
+
+/* After a crash: attempts that have their result in the cache, but of which the accounts do not know yet what
+ * they cost. They are put right, and fn is told of each. */
+void ledger_recover(struct ledger *l, struct results *results,
+                    void (*fn)(void *arg, const struct digest *job, const struct backend_charge *charge),
+                    void *arg);
