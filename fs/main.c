@@ -10,6 +10,7 @@
 
 #include "fs/exitcodes.h"
 #include "fs/log.h"
+#include "fs/notify.h"
 #include "fs/options.h"
 #include "fs/service.h"
 #include "fs/version.h"
@@ -60,9 +61,19 @@ static int go_to_background(int *report_fd)
     _exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_GENERAL);
 }
 
+/* Who waits for the mount. */
+struct waiting {
+    int report_fd; /* the parent, when this is in the background; -1: nobody */
+    int notify_fd; /* the service manager; -1: nobody */
+    const struct options *options;
+};
+
 static void on_ready(void *context)
 {
-    int *report_fd = context;
+    struct waiting *waiting = context;
+    int *report_fd = &waiting->report_fd;
+    notify_send(waiting->notify_fd, "READY=1", "Serving %s at %s", waiting->options->store,
+                waiting->options->mountpoint);
     if (*report_fd < 0)
         return;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -96,9 +107,11 @@ int main(int argc, char **argv)
     struct options options;
     struct error err = {0};
     struct service *service = NULL;
-    int report_fd = -1, code = EXIT_OK;
+    struct waiting waiting = {-1, -1, &options};
+    int code = EXIT_OK;
 
     ensure_standard_descriptors();
+    waiting.notify_fd = notify_open();
     int rc = options_parse(&options, argc, argv, &err);
     if (rc == 0 && (options.help || options.version)) {
         if (options.help)
@@ -110,19 +123,24 @@ int main(int argc, char **argv)
     }
     if (rc == 0)
         rc = options_read_config(&options, &err);
-    if (rc == 0 && !options.foreground && (rc = go_to_background(&report_fd)) < 0)
+    if (rc == 0 && !options.foreground && (rc = go_to_background(&waiting.report_fd)) < 0)
         error_set(&err, ERROR_TRANSIENT, -rc, "start.fork", "cannot go to the background: %s", strerror(-rc));
     if (rc == 0)
         rc = log_open(options.log, options.foreground, &err);
     if (rc == 0)
-        rc = service_new(&options, on_ready, &report_fd, &service, &err);
+        rc = service_new(&options, on_ready, &waiting, &service, &err);
     if (rc != 0) {
         code = complain(&err);
+        notify_send(waiting.notify_fd, NULL, "%s", err.detail);
     } else if ((rc = service_run(service)) < 0) {
         log_line(LOG_ERR, "the mount ended: %s", strerror(-rc));
         code = EXIT_MOUNT;
     }
+    if (service)
+        notify_send(waiting.notify_fd, "STOPPING=1", "Ending");
     service_free(service);
     options_free(&options);
+    if (waiting.notify_fd >= 0)
+        close(waiting.notify_fd);
     return code;
 }

@@ -222,7 +222,9 @@ static int set_view(fuse_req_t req, struct mount *m, struct node **n, const stru
         return 0;
     }
     struct node *real = NULL;
-    int rc = view_truncate(m, *n, attr->st_size, &real);
+    int rc = view_permits(req, m, *n, W_OK);
+    if (!rc)
+        rc = view_truncate(m, *n, attr->st_size, &real);
     if (real) {
         node_put(&m->nodes, *n);
         *n = real;

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -111,4 +113,22 @@ int credentials_assume(const struct mount *m, fuse_req_t req, struct credentials
     if (set_groups(count, groups) || !set_fsgid(caller->gid) || !set_fsuid(caller->uid))
         return -EPERM;
     return 0;
+}
+
+mode_t creation_mask_assume(fuse_req_t req, mode_t mode, struct creation_mask *mask)
+{
+    mode_t bits = fuse_req_ctx(req)->umask & 0777;
+    /* Costs next to nothing once the thread's mask is its own. */
+    if (unshare(CLONE_FS))
+        return mode & ~bits;
+    umask(bits);
+    mask->changed = true;
+    return mode;
+}
+
+void creation_mask_restore(struct creation_mask *mask)
+{
+    if (mask->changed)
+        umask(0); /* the daemon's */
+    mask->changed = false;
 }

@@ -5,6 +5,7 @@
 
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct mount;
 
@@ -23,3 +24,19 @@ bool credentials_possible(void);
 /* 0, or negative errno (-EPERM): then nothing may be done for this caller. */
 int credentials_assume(const struct mount *m, fuse_req_t req, struct credentials *c);
 void credentials_restore(struct credentials *c);
+
+/* The caller's file-creation mask, for this thread alone. The backing filesystem applies it, as it alone can
+ * decide: where the directory has a default ACL, that takes the mask's place. */
+struct creation_mask {
+    bool changed;
+};
+#define CREATION_MASK_INIT                                                                                   \
+    {                                                                                                        \
+        false                                                                                                \
+    }
+#define cleanup_creation_mask __attribute__((cleanup(creation_mask_restore)))
+
+/* The permission bits to make the file with. Where a thread may have no mask of its own (unshare(2) is
+ * forbidden in some containers) they are `mode` without the mask's bits, default ACL or not. */
+mode_t creation_mask_assume(fuse_req_t req, mode_t mode, struct creation_mask *mask);
+void creation_mask_restore(struct creation_mask *mask);

@@ -86,15 +86,21 @@ static int look(const char *path, bool *empty)
     return 0;
 }
 
+/* What a mount says whose daemon has ended, and what one says to whom that happened in the middle. */
+static bool is_dead(int rc)
+{
+    return rc == -ENOTCONN || rc == -ECONNABORTED;
+}
+
 int mountpoint_check(const char *path, bool nonempty, struct error *err)
 {
     bool empty;
     int rc = look(path, &empty);
-    for (int i = 0; i < LAYERS && rc == -ENOTCONN && mountpoint_connection(path) >= 0; i++) {
+    for (int i = 0; i < LAYERS && is_dead(rc) && mountpoint_connection(path) >= 0; i++) {
         mountpoint_detach(path);
         rc = look(path, &empty);
     }
-    if (rc == -ENOTCONN)
+    if (is_dead(rc))
         return error_set(
             err, ERROR_PERSON, -rc, "mount.stale",
             "%s is still occupied by a filesystem whose program has ended; run: fusermount3 -uz '%s'", path,

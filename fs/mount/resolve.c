@@ -30,6 +30,8 @@ int resolve_error(struct mount *m)
     int rc = -errno;
     if ((rc == -EMFILE || rc == -ENFILE) && !atomic_exchange(&m->said_too_many_files, true))
         m->config.log(LOG_WARNING, "too many open files: raise the limit (LimitNOFILE in the systemd unit)");
+    if (rc == -EIO && !atomic_exchange(&m->said_disk_fails, true))
+        m->config.log(LOG_ERR, "the disk of the store fails (Input/output error): the kernel's log says more");
     return rc;
 }
 
@@ -85,8 +87,8 @@ void dir_fd_drop(struct dir_fd *d)
 /* Borrows the cached descriptor, if there is one. Under the lock. */
 static bool borrow(struct mount *m, struct node *n, struct dir_ref *out)
 {
-    if (n == m->inbox) {
-        *out = (struct dir_ref){m, NULL, m->config.inbox_fd};
+    if (n == m->inbox || n == m->trash) {
+        *out = (struct dir_ref){m, NULL, n == m->inbox ? m->config.inbox_fd : m->config.trash_fd};
         return true;
     }
     struct dir_fd *d = n->dir;

@@ -39,7 +39,7 @@ void proc_fd(int fd, char path[PROC_FD_SIZE]);
 
 /* statx() of a name, not following it. 0 or negative errno. */
 int stat_at(int dirfd, const char *name, struct statx *out);
-/* Negative errno of the moment; running out of descriptors is said in the log, once. */
+/* Negative errno of the moment; that descriptors ran out, or that the disk fails, is said in the log, once. */
 int resolve_error(struct mount *m);
 
 /* Called by the node table, with its lock held. */
