@@ -1,7 +1,7 @@
-/* Puts the daemon together and takes it apart, in the only order that works:
+/* Puts the daemon together and takes it apart, in the only order that works.
  *
- *   up    lock and open the store; index, results, library; loop, pool; backend; intake, runner, control;
- * mount; scan down  unmount (no more requests); loop: stop runner and intake; pool; loop; index
+ * Up: lock and open the store; index, results, library, ledger; loop, pool; recognisers; intake, watch, runner,
+ * control; mount; scan. Down: unmount (no more requests); loop: stop runner and intake; pool; loop; index.
  *
  * Threads: main and libfuse's serve the mount; one runs the loop; the pool's digest, scan and store; one
  * writes the index. */
@@ -23,16 +23,17 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
-#include "backend/dashscope/dashscope.h"
-#include "backend/http.h"
-#include "backend/local/local.h"
-#include "backend/local/preparer.h"
+#include "backend/dashscope/wishes.h"
 #include "cache/index.h"
 #include "cache/results.h"
 #include "fs/control.h"
+#include "fs/explain.h"
+#include "fs/inbox/compare.h"
 #include "fs/inbox/intake.h"
 #include "fs/inbox/status.h"
 #include "fs/inbox/store.h"
+#include "fs/inbox/watch.h"
+#include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/runner.h"
 #include "fs/layout.h"
@@ -40,7 +41,7 @@
 #include "fs/log.h"
 #include "fs/mount/mount.h"
 #include "fs/options.h"
-#include "fs/version.h"
+#include "fs/recognisers.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
@@ -51,21 +52,19 @@ struct service {
     struct index *index;
     struct results *results;
     struct library *library;
+    struct ledger *ledger;
     struct loop *loop;
     pthread_t loop_thread;
     bool loop_runs;
     struct pool *pool;
-    struct http *http;
-    struct preparer *preparer;
-    struct backend *backends[2]; /* the built-in recogniser, and the cloud if it is used */
-    int backend_count;
-    struct backend *chosen; /* for new recordings */
+    struct recognisers recognisers;
+    struct explainer *explainer;
     struct intake *intake;
+    struct watch *watch; /* NULL: none */
     struct runner *runner;
     struct control *control;
     struct mount *mount;
     atomic_bool work_posted, change_posted;
-    char engine[256]; /* set once, before the loop runs */
     void (*ready)(void *context);
     void *context;
 };
@@ -120,7 +119,7 @@ static void on_reread(void *context, struct file_id id)
 static void engine_line(void *context, char *line, size_t size)
 {
     struct service *s = context;
-    s->chosen->operations->describe(s->chosen, line, size);
+    s->recognisers.chosen->operations->describe(s->recognisers.chosen, line, size);
 }
 
 static bool trouble_line(void *context, char *line, size_t size)
@@ -129,10 +128,40 @@ static bool trouble_line(void *context, char *line, size_t size)
     struct error err = {0};
     if (!index_trouble(s->index, &err))
         return false;
-    snprintf(line, size,
-             "The index cannot be written (%s). Nothing is lost while scribefs runs; make room on the disk.",
-             err.detail);
+    const char *todo = strcmp(err.code, "index.full") == 0     ? "make room on the disk"
+                       : strcmp(err.code, "index.locked") == 0 ? "another program has it open"
+                                                               : "see whether the disk is well";
+    snprintf(line, size, "The index cannot be written (%s). Nothing is lost while scribefs runs; %s.",
+             err.detail, todo);
     return true;
+}
+
+static void on_index_trouble(void *context, const struct error *trouble)
+{
+    (void)context;
+    if (trouble)
+        log_line(LOG_WARNING, "%s; trying again", trouble->detail);
+    else
+        log_line(LOG_NOTICE, "the job index can be written again");
+}
+
+static bool spending(void *context, struct spending_report *report)
+{
+    struct service *s = context;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    *report = (struct spending_report){.limit_ms = s->recognisers.limit_ms,
+                                       .held_until = library_held_until(s->library, now_ms, NULL)};
+    ledger_sums(s->ledger, now_ms, &report->today, &report->month);
+    return s->recognisers.paid || report->month.jobs || report->month.possible_jobs;
+}
+
+static struct explaining *explain(void *context, const char *path, explained *answer, void *to,
+                                  struct error *err)
+{
+    struct service *s = context;
+    return explain_start(s->explainer, path, answer, to, err);
 }
 
 static void status_text(void *context, struct buffer *out)
@@ -144,115 +173,32 @@ static void status_text(void *context, struct buffer *out)
     bool troubled = trouble_line(s, trouble, sizeof trouble);
     if (library_items(s->library, "", &items, &count) != 0)
         return;
-    status_overview(items, count, s->engine, troubled ? trouble : NULL, (int64_t)time(NULL) * 1000, out);
+    struct spending_report spent;
+    bool paid = spending(s, &spent);
+    status_overview(items, count, s->recognisers.line, troubled ? trouble : NULL, paid ? &spent : NULL,
+                    (int64_t)time(NULL) * 1000, out);
     items_free(items, count);
 }
 
 static void on_ready(void *context)
 {
     struct service *s = context;
-    intake_scan(s->intake, "");
+    if (s->watch)
+        watch_begin(s->watch); /* which scans once it watches */
+    else
+        intake_scan(s->intake, "");
     on_work(s);
     if (s->ready)
         s->ready(s->context);
 }
 
-/* ---- finding our own programs and the recogniser ---- */
-
-static char *existing(const char *format, const char *directory)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", directory, format);
-    return n > 0 && n < (int)sizeof path && access(path, F_OK) == 0 ? strdup(path) : NULL;
-}
-
-/* Beside the executable (a build tree), or where make install puts it. NULL if it is nowhere. */
-static char *find_part(const char *built, const char *installed)
-{
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0)
-        return NULL;
-    exe[n] = '\0';
-    char *slash = strrchr(exe, '/');
-    if (slash)
-        *slash = '\0';
-    char *found = existing(built, exe);
-    return found ? found : existing(installed, exe);
-}
-
-static bool cloud_has_key(const struct options *o)
-{
-    return o->cloud.key_file || getenv("DASHSCOPE_API_KEY") || getenv("DASHSCOPE_API_KEY_FILE_PATH");
-}
-
-/* A core of the daemon could hold the key. */
-static void forbid_core_dumps(void)
-{
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-}
-
-static int make_cloud(struct service *s, const struct options *o, const char *worker, struct error *err)
-{
-    s->preparer =
-        worker_preparer_new(s->loop,
-                            &(struct worker_preparer_settings){
-                                .worker = worker, .hang_seconds = o->hang_seconds, .memory_mb = o->memory_mb},
-                            err);
-    if (!s->preparer)
-        return -EIO;
-    int rc = http_new(s->loop, &(struct http_config){.user_agent = "scribefs/" SCRIBEFS_VERSION}, &s->http);
-    if (rc != 0)
-        return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
-    struct dashscope_settings settings = o->cloud;
-    settings.preparer = s->preparer;
-    if (settings.publish.kind == PUBLISH_NONE)
-        settings.publish.kind = PUBLISH_TEMPORARY;
-    struct backend *cloud = dashscope_backend_new(s->loop, s->http, &settings, err);
-    if (!cloud) {
-        /* A setting that makes no sense, whatever the part that found it calls it. */
-        snprintf(err->code, sizeof err->code, "config.cloud");
-        return -EINVAL;
-    }
-    if (settings.wishes.context && !dashscope_context_fits(settings.wishes.context))
-        log_line(LOG_WARNING, "the context text is longer than the service takes; its end is cut off");
-    forbid_core_dumps();
-    s->backends[s->backend_count++] = s->chosen = cloud;
-    return 0;
-}
-
-static int make_backends(struct service *s, const struct options *o, struct error *err)
-{
-    cleanup_free char *worker = find_part("libexec/worker", "../libexec/scribefs/worker");
-    cleanup_free char *vosk = find_part("vosk/lib/libvosk.so", "../lib/scribefs/vosk/lib/libvosk.so");
-    cleanup_free char *model = find_part("vosk/model", "../lib/scribefs/vosk/model");
-    if (!o->worker && !worker)
-        return error_set(err, ERROR_PERSON, ENOENT, "config.worker",
-                         "the worker program is not where scribefs is installed");
-    struct local_settings settings = {.engine = o->engine,
-                                      .worker = o->worker ? o->worker : worker,
-                                      .vosk_library = o->vosk ? o->vosk : vosk,
-                                      .model = o->model ? o->model : model,
-                                      .sphinx_model = o->sphinx_model,
-                                      .language = o->language,
-                                      .hang_seconds = o->hang_seconds,
-                                      .memory_mb = o->memory_mb};
-    struct backend *local = local_backend_new(s->loop, &settings, err);
-    if (!local)
-        return -EIO;
-    s->backends[s->backend_count++] = s->chosen = local;
-    bool in_cloud = o->backend == BACKEND_DASHSCOPE || (o->backend == BACKEND_AUTO && cloud_has_key(o));
-    int rc = in_cloud ? make_cloud(s, o, settings.worker, err) : 0;
-    if (rc != 0)
-        return rc;
-    if (s->chosen->operations->describe(s->chosen, s->engine, sizeof s->engine) != 0)
-        log_line(LOG_WARNING, "%s", s->engine);
-    else
-        log_line(LOG_INFO, "transcribed by: %s", s->engine);
-    return 0;
-}
-
 /* ---- up ---- */
+
+static void on_recovered(void *context, const struct digest *job, const struct backend_charge *charge)
+{
+    struct service *s = context;
+    library_job_charged(s->library, job, charge);
+}
 
 /* One try at the index: open it, read it. */
 static int open_library(struct service *s, uint64_t device, struct error *err)
@@ -263,11 +209,16 @@ static int open_library(struct service *s, uint64_t device, struct error *err)
         log_line(LOG_WARNING, "the index was damaged; it is kept as %s and built anew from the store", moved);
     if (rc != 0)
         return rc;
+    index_when_trouble(s->index, on_index_trouble, NULL);
     rc = library_new(s->index, s->results, device, &s->library);
     if (rc == 0)
         rc = library_load(s->library);
     if (rc == 0)
+        rc = ledger_new(s->index, (int64_t)time(NULL) * 1000, &s->ledger);
+    if (rc == 0) {
+        ledger_recover(s->ledger, s->results, on_recovered, s);
         return 0;
+    }
     library_free(s->library);
     s->library = NULL;
     index_close(s->index, 0);
@@ -295,50 +246,76 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         rc = pool_new(POOL_THREADS, &s->pool);
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
-    rc = make_backends(s, o, err);
+    rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
     if (rc != 0)
         return rc;
     rc = intake_new(&(struct intake_config){.inbox_fd = s->layout.inbox_fd,
                                             .library = s->library,
                                             .loop = s->loop,
                                             .pool = s->pool,
-                                            .backend = s->chosen,
+                                            .backend = s->recognisers.chosen,
                                             .settle = &o->settle,
                                             .log = log_line},
                     &s->intake);
+    if (rc == 0 && o->watch != WATCH_NO)
+        rc = watch_new(&(struct watch_config){.inbox_fd = s->layout.inbox_fd,
+                                              .mode = o->watch,
+                                              .poll_ms = o->rescan_seconds * 1000,
+                                              .sink = &compare_sink,
+                                              .context = s->intake,
+                                              .log = log_line},
+                       &s->watch);
     if (rc == 0)
         rc = runner_new(&(struct runner_config){.inbox_fd = s->layout.inbox_fd,
                                                 .work_dir = s->layout.work,
                                                 .library = s->library,
                                                 .index = s->index,
                                                 .results = s->results,
+                                                .ledger = s->ledger,
                                                 .loop = s->loop,
                                                 .pool = s->pool,
-                                                .backends = s->backends,
-                                                .backend_count = s->backend_count,
+                                                .backends = s->recognisers.backends,
+                                                .backend_count = s->recognisers.count,
                                                 .workers = o->workers,
+                                                .emotions = o->show_emotions,
                                                 .reread = on_reread,
                                                 .context = s,
                                                 .log = log_line},
                         &s->runner);
     if (rc != 0)
         return error_set(err, ERROR_PERSON, -rc, "store.access", "%s: %s", s->layout.work, strerror(-rc));
+    s->explainer = explainer_new(&(struct explainer_config){.loop = s->loop,
+                                                            .inbox_fd = s->layout.inbox_fd,
+                                                            .library = s->library,
+                                                            .results = s->results,
+                                                            .backends = s->recognisers.backends,
+                                                            .backend_count = s->recognisers.count,
+                                                            .chosen = s->recognisers.chosen,
+                                                            .why_chosen = s->recognisers.why_chosen,
+                                                            .wishes = wishes_features(&o->cloud.wishes)});
+    if (!s->explainer)
+        return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
     return control_new(&(struct control_config){.loop = s->loop,
                                                 .library = s->library,
                                                 .state_fd = s->layout.state_fd,
                                                 .engine = engine_line,
                                                 .trouble = trouble_line,
+                                                .spending = spending,
+                                                .explain = explain,
+                                                .explain_cancel = explain_cancel,
                                                 .context = s},
                        &s->control, err);
 }
 
 static int start_mount(struct service *s, const struct options *o, struct error *err)
 {
-    cleanup_free char *announcer =
-        o->announcer ? strdup(o->announcer) : find_part("libexec/announcer", "../libexec/scribefs/announcer");
+    cleanup_free char *announcer = o->announcer
+                                       ? strdup(o->announcer)
+                                       : program_part("libexec/announcer", "../libexec/scribefs/announcer");
     if (o->announce && !announcer)
         log_line(LOG_WARNING, "the announcer program is missing: views appear without events");
     int rc = mount_new(&(struct mount_config){.inbox_fd = s->layout.inbox_fd,
+                                              .trash_fd = s->layout.trash_fd,
                                               .store = s->layout.store,
                                               .mountpoint = s->mountpoint,
                                               .library = s->library,
@@ -403,13 +380,19 @@ static int start(struct service *s, const struct options *o, struct error *err)
     return rc == 0 ? 0 : error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
 }
 
-static void raise_descriptor_limit(void)
+/* Files of clients are opened and written here: the daemon's own limits must not be theirs. Where they are, a write fails
+ * (EFBIG) and the daemon goes on. */
+static void raise_limits(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+    static const int limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct rlimit limit;
+        if (getrlimit(limits[i], &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+            limit.rlim_cur = limit.rlim_max;
+            setrlimit(limits[i], &limit);
+        }
     }
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int service_new(const struct options *options, void (*ready)(void *context), void *context,
@@ -418,10 +401,10 @@ int service_new(const struct options *options, void (*ready)(void *context), voi
     struct service *s = calloc(1, sizeof *s);
     if (!s)
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
-    s->layout = (struct layout){.inbox_fd = -1, .state_fd = -1, .lock_fd = -1};
+    s->layout = (struct layout){.inbox_fd = -1, .trash_fd = -1, .state_fd = -1, .lock_fd = -1};
     s->ready = ready;
     s->context = context;
-    raise_descriptor_limit();
+    raise_limits();
     umask(0);
     sigset_t before;
     block_signals(&before);
@@ -450,6 +433,8 @@ static void stop_parts(void *arg)
         runner_stop(s->runner);
     control_free(s->control);
     s->control = NULL;
+    explainer_free(s->explainer);
+    s->explainer = NULL;
 }
 
 static void stop_loop(void *arg)
@@ -471,6 +456,7 @@ void service_free(struct service *s)
         mount_free(mount);
         s->mount = NULL;
     }
+    watch_free(s->watch);
     if (s->intake)
         intake_stop(s->intake);
     if (s->loop_runs)
@@ -486,13 +472,9 @@ void service_free(struct service *s)
     runner_free(s->runner);
     intake_free(s->intake);
     pool_free(s->pool);
-    while (s->backend_count > 0) {
-        struct backend *backend = s->backends[--s->backend_count];
-        backend->operations->free(backend);
-    }
-    http_free(s->http);
-    worker_preparer_free(s->preparer);
+    recognisers_free(&s->recognisers);
     library_free(s->library);
+    ledger_free(s->ledger);
     if (s->index && index_close(s->index, INDEX_WAIT_MS) != 0)
         log_line(LOG_WARNING,
                  "the index could not be written to the end; the next start reads the store again");

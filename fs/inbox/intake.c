@@ -2,9 +2,9 @@
  *
  * The mount's threads report; the settle table (under in->lock) decides when a file is complete; the jobs
  * loop's timer takes what is due and hands it to the pool to be digested; the digest comes back to the loop,
- * which asks the backend for the frozen settings and tells the library. in->lock is
- * innermost (the library's reread hook takes it) and is never held across a system call. */
-#include "fs/inbox/intake.h"
+ * which asks the backend for the frozen settings and tells the library. compare.c finds what the mount did not
+ * report. in->lock is innermost (the library's reread hook takes it) and is never held across a system call. */
+#include "fs/inbox/intake_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,26 +15,73 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "backend/backend.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/inbox/names.h"
-#include "fs/inbox/scan.h"
 #include "fs/inbox/store.h"
 #include "fs/jobs/pool.h"
 
+#define CATCH_UP_S 10 /* a disk that is slower than that has other troubles */
 #define AGAIN_MS (60 * 1000) /* what somebody may have put right is looked at again so often */
 
-struct intake {
-    struct intake_config config;
-    pthread_mutex_t lock;
-    struct settle *settle;
-    bool rearm_posted; /* under lock: the loop has been told to look at the timer */
-    struct loop_timer *timer;
-    struct loop_timer *later; /* for what could not be read, or could get no job */
-    atomic_int stopping;
-};
+/* ---- files that are read, or come by another way ---- */
+
+/* All under in->lock. */
+static struct noted *noted_find(struct intake *in, struct file_id id)
+{
+    struct noted *n;
+    HASH_FIND(hh, in->noted, &id, sizeof id, n);
+    return n;
+}
+
+/* NULL when out of memory. */
+static struct noted *noted_get(struct intake *in, struct file_id id)
+{
+    struct noted *n = noted_find(in, id);
+    if (n || !(n = calloc(1, sizeof *n)))
+        return n;
+    n->id = id;
+    HASH_ADD(hh, in->noted, id, sizeof n->id, n);
+    return n;
+}
+
+static void noted_tidy(struct intake *in, struct noted *n)
+{
+    if (!n || n->readings || n->outside)
+        return;
+    HASH_DEL(in->noted, n);
+    free(n);
+}
+
+static void note_outside(struct intake *in, struct file_id id, const struct recording_stat *st)
+{
+    struct noted *n = noted_get(in, id);
+    if (!n)
+        return;
+    n->outside = true;
+    n->size = st->size;
+    n->mtime_ns = st->mtime_ns;
+}
+
+bool intake_is_reading(struct intake *in, struct file_id id)
+{
+    pthread_mutex_lock(&in->lock);
+    const struct noted *n = noted_find(in, id);
+    bool reading = n && n->readings > 0;
+    pthread_mutex_unlock(&in->lock);
+    return reading;
+}
+
+bool intake_is_pending(struct intake *in, struct file_id id)
+{
+    pthread_mutex_lock(&in->lock);
+    bool pending = settle_pending(in->settle, id);
+    pthread_mutex_unlock(&in->lock);
+    return pending;
+}
 
 /* ---- what is due ---- */
 
@@ -42,15 +89,25 @@ struct reading {
     struct intake *in;
     struct file_id id;
     char *path;
-    uint64_t changes; /* of its content, when this began */
-    int rc;           /* of reading it */
+    uint64_t changes;       /* of its content, when this began */
+    bool outside;           /* as struct noted */
+    int64_t size, mtime_ns; /* of an outside one */
+    int rc;                 /* of reading it */
     bool vanished;
+    bool unsettled; /* `stat` is what it is like now */
     struct recording_stat stat;
     struct digest digest;
 };
 
 static void reading_free(struct reading *r)
 {
+    struct intake *in = r->in;
+    pthread_mutex_lock(&in->lock);
+    struct noted *n = noted_find(in, r->id);
+    if (n && n->readings > 0)
+        n->readings--;
+    noted_tidy(in, n);
+    pthread_mutex_unlock(&in->lock);
     free(r->path);
     free(r);
 }
@@ -78,6 +135,12 @@ static void reading_done(void *arg)
     struct error err = {0};
     if (r->rc == -ECANCELED) {
         /* There is no time left; the next start looks at it. */
+    } else if (r->unsettled) {
+        pthread_mutex_lock(&in->lock);
+        note_outside(in, r->id, &r->stat);
+        settle_held(in->settle, r->id, loop_now_ms());
+        pthread_mutex_unlock(&in->lock);
+        wake_loop(in);
     } else if (busy || r->rc == -EBUSY) {
         /* Also when it is only open for writing: it may be released unchanged, and would not be looked at
          * again. */
@@ -89,7 +152,7 @@ static void reading_done(void *arg)
         if (now && strcmp(now, r->path) != 0)
             settle_once_more(in, r->id);
         else if (now)
-            intake_scan(in, "");
+            compare_recording(in, r->id);
     } else if (r->rc < 0) {
         error_set(&err, ERROR_PERSON, -r->rc, "io.read", "%s", strerror(-r->rc));
     } else if (r->stat.size == 0) {
@@ -126,15 +189,22 @@ static int read_content(struct reading *r)
         r->vanished = true;
         return -ESTALE;
     }
+    if (r->outside && (before.stat.size != r->size || before.stat.mtime_ns != r->mtime_ns || store_has_writer(fd))) {
+        r->stat = before.stat;
+        r->unsettled = true;
+        return -EBUSY;
+    }
     rc = digest_fd(fd, &r->digest, &in->stopping);
     if (rc < 0)
         return rc;
     rc = store_stat(fd, "", &after);
     if (rc < 0)
         return rc;
-    if (before.stat.size != after.stat.size || before.stat.mtime_ns != after.stat.mtime_ns)
-        return -EBUSY;
     r->stat = after.stat;
+    if (before.stat.size != after.stat.size || before.stat.mtime_ns != after.stat.mtime_ns) {
+        r->unsettled = r->outside;
+        return -EBUSY;
+    }
     /* From here on it counts as received: make it so on the disk too. A filesystem that cannot sync is no
      * reason to refuse. */
     (void)fsync(fd);
@@ -154,12 +224,28 @@ static void begin_reading(struct intake *in, struct file_id id)
 {
     struct reading *r = calloc(1, sizeof *r);
     uint64_t changes = 0;
-    char *path = r ? library_path_of(in->config.library, id, &changes) : NULL;
-    if (!path) {
-        free(r); /* it has no name that makes it a recording */
+    char *path = library_path_of(in->config.library, id, &changes);
+    pthread_mutex_lock(&in->lock);
+    struct noted *n = r && path ? noted_get(in, id) : noted_find(in, id);
+    if (n && r && path) {
+        *r = (struct reading){.in = in,
+                              .id = id,
+                              .path = path,
+                              .changes = changes,
+                              .outside = n->outside,
+                              .size = n->size,
+                              .mtime_ns = n->mtime_ns};
+        n->readings++;
+    }
+    if (n)
+        n->outside = false;
+    noted_tidy(in, n);
+    pthread_mutex_unlock(&in->lock);
+    if (!n || !r || !path) {
+        free(path); /* NULL: it has no name that makes it a recording */
+        free(r);
         return;
     }
-    *r = (struct reading){.in = in, .id = id, .path = path, .changes = changes};
     if (pool_submit(in->config.pool, reading_run, r) != 0)
         reading_free(r);
 }
@@ -249,7 +335,7 @@ void intake_released(struct intake *in, struct file_id id)
     wake_loop(in);
 }
 
-static bool is_recording(const struct place *place)
+bool intake_is_recording(const struct place *place)
 {
     return name_classify(place->name) == NAME_RECORDING && !path_is_skipped(place->path);
 }
@@ -276,31 +362,48 @@ static void arrived(struct intake *in, const struct place *place, struct file_id
     wake_loop(in);
 }
 
-static void left(struct intake *in, const struct place *place, struct file_id id)
+/* One of its names is another file's now. */
+static void lost_name(struct intake *in, struct file_id id)
 {
-    library_remove_name(in->config.library, place->directory, place->name);
     if (library_has_recording(in->config.library, id))
         return;
     pthread_mutex_lock(&in->lock);
     settle_gone(in->settle, id);
+    struct noted *n = noted_find(in, id);
+    if (n)
+        n->outside = false;
+    noted_tidy(in, n);
     pthread_mutex_unlock(&in->lock);
+}
+
+static void left(struct intake *in, const struct place *place, struct file_id id)
+{
+    library_remove_name(in->config.library, place->directory, place->name);
+    lost_name(in, id);
 }
 
 void intake_added(struct intake *in, const struct place *place, struct file_id id)
 {
-    if (is_recording(place))
+    if (intake_is_recording(place))
         arrived(in, place, id, false);
 }
 
 void intake_removed(struct intake *in, const struct place *place, struct file_id id)
 {
-    if (is_recording(place))
+    struct file_id known;
+    if (!intake_is_recording(place))
+        return;
+    /* The library has another file there, so that one was moved away behind our back: it is not forgotten before it
+     * has been looked for. */
+    if (library_find_name(in->config.library, place, &known) == 0 && !file_id_equal(known, id))
+        intake_scan(in, "");
+    else
         left(in, place, id);
 }
 
 void intake_renamed(struct intake *in, const struct place *from, const struct place *to, struct file_id id)
 {
-    bool was = is_recording(from), is = is_recording(to);
+    bool was = intake_is_recording(from), is = intake_is_recording(to);
     if (!is) {
         if (was)
             left(in, from, id);
@@ -318,20 +421,52 @@ void intake_renamed(struct intake *in, const struct place *from, const struct pl
         settle_once_more(in, id);
 }
 
+void intake_replaced(struct intake *in, const struct place *from, const struct place *to, struct file_id id,
+                     struct file_id old)
+{
+    if (intake_is_recording(from) || !intake_is_recording(to)) {
+        intake_removed(in, to, old);
+        intake_renamed(in, from, to, id);
+        return;
+    }
+    /* A new version of the same recording, as rsync and editors put it there: the name keeps its stem, and what was
+     * deleted of it as long as the content is the same. */
+    intake_renamed(in, from, to, id);
+    lost_name(in, old);
+}
+
+static void move_directory(struct intake *in, const char *from, const char *to)
+{
+    /* What else is known there was moved behind our back, and needs a place until the scan has found out to where. */
+    if (library_knows_below(in->config.library, to, from)) {
+        char aside[32];
+        pthread_mutex_lock(&in->lock);
+        snprintf(aside, sizeof aside, "moved %llu", ++in->moved_aside);
+        pthread_mutex_unlock(&in->lock);
+        library_move_directory(in->config.library, to, aside);
+        intake_scan(in, "");
+    }
+    library_move_directory(in->config.library, from, to);
+}
+
 void intake_directory_renamed(struct intake *in, const char *from, const char *to)
 {
     bool was = path_is_skipped(from), is = path_is_skipped(to);
     if (!was && is)
         library_remove_directory(in->config.library, from);
     else if (!was)
-        library_move_directory(in->config.library, from, to);
+        move_directory(in, from, to);
     else if (!is)
         intake_scan(in, to);
 }
 
 void intake_directory_removed(struct intake *in, const char *path)
 {
-    library_remove_directory(in->config.library, path);
+    /* It was empty: what is known in it was moved behind our back. */
+    if (library_knows_below(in->config.library, path, NULL))
+        intake_scan(in, "");
+    else
+        library_remove_directory(in->config.library, path);
 }
 
 void intake_reread(struct intake *in, struct file_id id)
@@ -339,103 +474,68 @@ void intake_reread(struct intake *in, struct file_id id)
     settle_once_more(in, id);
 }
 
-/* ---- the scan ---- */
+/* ---- what is found in the store itself ---- */
 
-struct scanning {
-    struct intake *in;
-    char *path;
-    size_t seen, taken;
-};
-
-static void scan_found(void *context, const struct place *place, const struct store_stat *st)
+unsigned intake_names_begin(struct intake *in)
 {
-    struct scanning *s = context;
-    struct intake *in = s->in;
-    s->seen++;
-    bool known = library_has_name(in->config.library, place, st->id);
-    bool current = library_is_current(in->config.library, st->id, &st->stat);
-    if (known && current)
-        return;
-    if (!known) {
-        struct directory d = {in->config.inbox_fd, place->path};
-        library_add_name(in->config.library, place, st->id, real_file_exists, &d);
-    }
-    if (current || st->stat.size == 0)
-        return;
-    s->taken++;
-    if (known && !library_is_same_content(in->config.library, st->id, &st->stat))
+    pthread_rwlock_rdlock(&in->names);
+    pthread_mutex_lock(&in->turns.lock);
+    unsigned turn = in->turns.now;
+    in->turns.changes[turn]++;
+    pthread_mutex_unlock(&in->turns.lock);
+    return turn;
+}
+
+void intake_names_end(struct intake *in, unsigned turn)
+{
+    pthread_mutex_lock(&in->turns.lock);
+    if (--in->turns.changes[turn] == 0 && turn != in->turns.now)
+        pthread_cond_signal(&in->turns.over);
+    pthread_mutex_unlock(&in->turns.lock);
+    pthread_rwlock_unlock(&in->names);
+}
+
+void intake_catch_up(struct intake *in)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += CATCH_UP_S;
+    pthread_mutex_lock(&in->turns.lock);
+    /* The other turn is over, unless its end was not waited for. */
+    unsigned turn = in->turns.now;
+    if (in->turns.changes[!turn] == 0)
+        in->turns.now = !turn;
+    else
+        turn = !turn;
+    while (in->turns.changes[turn] > 0)
+        if (pthread_cond_timedwait(&in->turns.over, &in->turns.lock, &deadline) != 0)
+            break;
+    pthread_mutex_unlock(&in->turns.lock);
+}
+
+static void settle_outside(struct intake *in, const struct store_stat *st)
+{
+    pthread_mutex_lock(&in->lock);
+    note_outside(in, st->id, &st->stat);
+    settle_modified(in->settle, st->id, loop_now_ms());
+    pthread_mutex_unlock(&in->lock);
+    wake_loop(in);
+}
+
+void intake_found(struct intake *in, const struct place *place, const struct store_stat *st)
+{
+    struct directory d = {in->config.inbox_fd, place->path};
+    library_add_name(in->config.library, place, st->id, real_file_exists, &d);
+    /* Another name of a file that is known needs no reading. */
+    if (library_compare_content(in->config.library, st->id, &st->stat) != CONTENT_CURRENT)
+        settle_outside(in, st);
+}
+
+void intake_changed(struct intake *in, const struct store_stat *st, bool certain)
+{
+    if (certain)
         library_invalidate_content(in->config.library, st->id);
-    settle_once_more(in, st->id);
-}
-
-/* Is the file still where it is known to be? Its views go if not, or if its content is another one by now. */
-static void check_name(struct intake *in, const struct place *place, struct file_id id)
-{
-    struct store_stat st;
-    cleanup_close int fd = store_open(in->config.inbox_fd, place->path, O_PATH | O_DIRECTORY);
-    int rc = fd >= 0 ? store_stat(fd, place->name, &st) : fd;
-    bool gone = rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || (rc == 0 && !file_id_equal(st.id, id));
-    if (!library_has_name(in->config.library, place, id))
-        return; /* it was moved meanwhile */
-    if (gone)
-        left(in, place, id);
-    else if (rc == 0 && !library_is_same_content(in->config.library, id, &st.stat)) {
-        library_invalidate_content(in->config.library, id);
-        settle_once_more(in, id);
-    }
-}
-
-static void scan_check(void *context, struct file_id directory, const char *path, const char *name,
-                       struct file_id id)
-{
-    struct scanning *s = context;
-    if (path_is_below(path, s->path))
-        check_name(s->in, &(struct place){directory, path, name}, id);
-}
-
-static void verify_name(void *context, struct file_id directory, const char *path, const char *name,
-                        struct file_id id)
-{
-    struct intake *in = context;
-    struct store_stat st;
-    cleanup_close int fd = store_open(in->config.inbox_fd, path, O_PATH | O_DIRECTORY);
-    /* Only what is there and different: what has gone or moved is the scan's. */
-    if (fd >= 0 && store_stat(fd, name, &st) == 0 && file_id_equal(st.id, id))
-        check_name(in, &(struct place){directory, path, name}, id);
-}
-
-void intake_verify(struct intake *in)
-{
-    library_each_name(in->config.library, verify_name, in);
-}
-
-static void scan_run(void *arg)
-{
-    struct scanning *s = arg;
-    struct intake *in = s->in;
-    int rc = scan_inbox(in->config.inbox_fd, s->path, &in->stopping, scan_found, s);
-    if (rc == 0)
-        library_each_name(in->config.library, scan_check, s);
-    if (rc == 0)
-        in->config.log(LOG_INFO, "looked through inbox/%s: %zu recordings, %zu new or changed", s->path,
-                       s->seen, s->taken);
-    else if (rc != -ECANCELED)
-        in->config.log(LOG_WARNING, "cannot look through inbox/%s: %s", s->path, strerror(-rc));
-    free(s->path);
-    free(s);
-}
-
-void intake_scan(struct intake *in, const char *path)
-{
-    struct scanning *s = calloc(1, sizeof *s);
-    if (!s)
-        return;
-    s->in = in;
-    s->path = strdup(path);
-    if (s->path && pool_submit(in->config.pool, scan_run, s) == 0)
-        return;
-    free(s->path);
-    free(s);
+    settle_outside(in, st);
 }
 
 /* ---- beginning and end ---- */
@@ -447,6 +547,19 @@ int intake_new(const struct intake_config *config, struct intake **out)
         return -ENOMEM;
     in->config = *config;
     pthread_mutex_init(&in->lock, NULL);
+    /* Writers first: clients that never rest must not keep the comparison waiting for ever. No reader waits for
+     * another reader. */
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&in->names, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&in->turns.lock, NULL);
+    pthread_cond_init(&in->turns.over, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     in->settle = settle_new(config->settle);
     in->timer = loop_timer(config->loop, look, in);
     in->later = loop_timer(config->loop, try_again, in);
@@ -470,6 +583,15 @@ void intake_free(struct intake *in)
     loop_timer_free(in->timer);
     loop_timer_free(in->later);
     settle_free(in->settle);
+    struct noted *n, *next;
+    HASH_ITER(hh, in->noted, n, next)
+    {
+        HASH_DEL(in->noted, n);
+        free(n);
+    }
+    pthread_rwlock_destroy(&in->names);
+    pthread_cond_destroy(&in->turns.over);
+    pthread_mutex_destroy(&in->turns.lock);
     pthread_mutex_destroy(&in->lock);
     free(in);
 }

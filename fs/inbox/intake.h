@@ -1,5 +1,5 @@
 /* Intake: turns what happens in the inbox into recordings and jobs. The mount tells it about every change; it
- * settles files, digests them, and scans the store for what changed while scribefs was not running.
+ * settles files, digests them, and scans the store for what changed behind the mount's back (compare.h, watch.h).
  *
  * The functions the mount calls are cheap and never wait for a disk, a digest or the index. Only regular
  * files are reported. Directories are given by file_id and path relative to the inbox. */
@@ -49,13 +49,21 @@ void intake_opened(struct intake *in, struct file_id id, pid_t pid);
 /* The first change through a handle, or a change by path (truncate). */
 void intake_modified(struct intake *in, struct file_id id);
 void intake_released(struct intake *in, struct file_id id);
+/* Around each change of a name (create, link, unlink, rename, rmdir) from before the system call until intake was told:
+ * in between, the name is neither taken for new nor for gone. Any number at once, never one within another. Waits only
+ * while a difference between store and library is put right. */
+unsigned intake_names_begin(struct intake *in);
+void intake_names_end(struct intake *in, unsigned turn); /* what the other returned */
 /* A regular file got this name: created, linked, or moved in from a place intake does not look at. */
 void intake_added(struct intake *in, const struct place *place, struct file_id id);
-/* A name of a regular file was unlinked, or was replaced by a rename over it. */
+/* A name of a regular file was unlinked, or was replaced by something else than a regular file. */
 void intake_removed(struct intake *in, const struct place *place, struct file_id id);
-/* A regular file was renamed. Report what it replaced with intake_removed() first. For an exchange, report
- * both directions. */
+/* A regular file was renamed; if it replaced another, intake_replaced() instead. For an exchange, report both
+ * directions. */
 void intake_renamed(struct intake *in, const struct place *from, const struct place *to, struct file_id id);
+/* The regular file `id` was renamed over another, `old`. */
+void intake_replaced(struct intake *in, const struct place *from, const struct place *to, struct file_id id,
+                     struct file_id old);
 /* A directory was renamed: paths relative to the inbox. */
 void intake_directory_renamed(struct intake *in, const char *from, const char *to);
 void intake_directory_removed(struct intake *in, const char *path);

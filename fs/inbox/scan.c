@@ -16,6 +16,7 @@
 
 struct waiting {
     char *path;
+    void *parent; /* the visitor's */
     struct waiting *prev, *next;
 };
 
@@ -23,12 +24,11 @@ struct walk {
     int inbox_fd;
     uint64_t device;
     const atomic_int *cancel;
-    void (*found)(void *context, const struct place *place, const struct store_stat *st);
-    void *context;
+    const struct scan_visitor *visitor;
     struct waiting *queue;
 };
 
-static void enqueue(struct walk *w, const char *parent, const char *name)
+static void enqueue(struct walk *w, const char *parent, void *visited, const char *name)
 {
     struct waiting *d = calloc(1, sizeof *d);
     if (!d)
@@ -37,10 +37,11 @@ static void enqueue(struct walk *w, const char *parent, const char *name)
         free(d);
         return;
     }
+    d->parent = visited;
     DL_APPEND(w->queue, d);
 }
 
-static int visit(struct walk *w, const char *path)
+static int visit(struct walk *w, const char *path, void *parent)
 {
     int fd = store_open(w->inbox_fd, path, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
@@ -52,6 +53,8 @@ static int visit(struct walk *w, const char *path)
         close(fd);
         return rc;
     }
+    const struct scan_visitor *v = w->visitor;
+    void *visited = v->entered ? v->entered(v->context, parent, dirfd(dir), path, here.id) : NULL;
     struct dirent *e;
     while ((e = readdir(dir))) {
         if (atomic_load(w->cancel)) {
@@ -61,36 +64,34 @@ static int visit(struct walk *w, const char *path)
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         bool may_be_directory = e->d_type == DT_DIR || e->d_type == DT_UNKNOWN;
-        bool named = name_classify(e->d_name) == NAME_RECORDING;
+        bool named = v->found && name_classify(e->d_name) == NAME_RECORDING;
         if (!named && !may_be_directory)
             continue;
         struct store_stat st;
         if (store_stat(dirfd(dir), e->d_name, &st) != 0)
             continue;
         if (S_ISDIR(st.mode) && !name_skips_directory(e->d_name))
-            enqueue(w, path, e->d_name);
+            enqueue(w, path, visited, e->d_name);
         else if (S_ISREG(st.mode) && named)
-            w->found(w->context, &(struct place){here.id, path, e->d_name}, &st);
+            v->found(v->context, &(struct place){here.id, path, e->d_name}, &st);
     }
     closedir(dir);
     return rc;
 }
 
-int scan_inbox(int inbox_fd, const char *path, const atomic_int *cancel,
-               void (*found)(void *context, const struct place *place, const struct store_stat *st),
-               void *context)
+int scan_inbox(int inbox_fd, const char *path, const atomic_int *cancel, const struct scan_visitor *visitor)
 {
-    struct walk w = {.inbox_fd = inbox_fd, .cancel = cancel, .found = found, .context = context};
+    struct walk w = {.inbox_fd = inbox_fd, .cancel = cancel, .visitor = visitor};
     struct store_stat top;
     int rc = store_stat(inbox_fd, "", &top);
     if (rc != 0)
         return rc;
     w.device = top.id.dev;
-    rc = visit(&w, path);
+    rc = visit(&w, path, NULL);
     while (w.queue) {
         struct waiting *d = w.queue;
         DL_DELETE(w.queue, d);
-        if (rc == 0 && visit(&w, d->path) == -ECANCELED)
+        if (rc == 0 && visit(&w, d->path, d->parent) == -ECANCELED)
             rc = -ECANCELED;
         free(d->path);
         free(d);

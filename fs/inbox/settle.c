@@ -254,6 +254,17 @@ void settle_again(struct settle *s, struct file_id id, int64_t now)
     wait_quiet(s, e, now);
 }
 
+void settle_held(struct settle *s, struct file_id id, int64_t now)
+{
+    struct entry *e = track(s, id);
+    if (!e)
+        return;
+    e->pending = true;
+    e->renamed = false;
+    e->slow = true;
+    wait_quiet(s, e, now);
+}
+
 void settle_gone(struct settle *s, struct file_id id)
 {
     struct entry *e = find(s, id);
@@ -269,6 +280,12 @@ bool settle_busy(const struct settle *s, struct file_id id)
 {
     const struct entry *e = find(s, id);
     return e && (e->writers > 0 || e->place != NOT_WAITING);
+}
+
+bool settle_pending(const struct settle *s, struct file_id id)
+{
+    const struct entry *e = find(s, id);
+    return e && e->pending;
 }
 
 int64_t settle_next(const struct settle *s)

@@ -32,11 +32,16 @@ void settle_released(struct settle *s, struct file_id id, int64_t now);
 void settle_arrived(struct settle *s, struct file_id id, bool from_temporary, int64_t now);
 /* Something else wants it looked at (the scan; it changed while it was digested). */
 void settle_again(struct settle *s, struct file_id id, int64_t now);
+/* It is not ours alone to say that nobody writes to it: a writer in the store itself has it open, or it is not as it
+ * was when it was last looked at. Looked at again after slow_ms. */
+void settle_held(struct settle *s, struct file_id id, int64_t now);
 /* Its last name is gone. Open writers are still counted. */
 void settle_gone(struct settle *s, struct file_id id);
 
 /* True while it has writers or is waiting for its quiet time. */
 bool settle_busy(const struct settle *s, struct file_id id);
+/* True if it will be taken, once it is quiet. */
+bool settle_pending(const struct settle *s, struct file_id id);
 /* When the next file is due, or -1. */
 int64_t settle_next(const struct settle *s);
 /* Takes one file that is due; false when there is none. It is then forgotten unless writers are still open.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -51,6 +52,17 @@ int store_open(int inbox_fd, const char *path, int flags)
         path += slash - part + 1;
     }
     return open_beneath(at, path, flags);
+}
+
+bool store_has_writer(int fd)
+{
+    /* A read lease is refused while there is a writer. It is given back at once; whoever opens the file in
+     * between waits that long, and the signal that tells us so is one that nobody hears. */
+    fcntl(fd, F_SETSIG, SIGURG);
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
+        return errno == EAGAIN;
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return false;
 }
 
 static int64_t nanoseconds(struct statx_timestamp t)

@@ -18,3 +18,6 @@ struct store_stat {
 };
 /* name "" with an open descriptor stats that itself; symbolic links are not followed. 0 or negative errno. */
 int store_stat(int fd, const char *name, struct store_stat *out);
+/* True if any process has the regular file open for writing or mapped so. `fd` is open for reading only. False
+ * also when the system does not tell: a file of somebody else for an ordinary user, some filesystems. */
+bool store_has_writer(int fd);

@@ -1,0 +1,41 @@
+/* The backends of this daemon, as the settings ask for them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/backend.h"
+
+struct http;
+struct ledger;
+struct loop;
+struct options;
+struct preparer;
+
+struct recognisers {
+    struct backend
+        *backends[2]; /* the built-in recogniser, and the cloud or another server if that is used */
+    int count;
+    struct backend *chosen; /* for new recordings … */
+    const char *why_chosen; /* … and why */
+    char line[256];         /* about the chosen one, for people */
+    bool paid;              /* a service that bills what it is sent is used */
+    int64_t limit_ms;       /* of audio a day; 0: none */
+    /* Their own. */
+    struct http *http;
+    struct preparer *preparer;
+    struct loop *loop;
+    struct ledger *ledger;
+    const struct options *options; /* while they are made */
+};
+
+/* Makes them and says in the log who transcribes. 0, or negative errno and *err; recognisers_free() in any
+ * case. */
+int recognisers_new(struct loop *loop, const struct options *options, struct ledger *ledger,
+                    struct recognisers *r, struct error *err);
+/* The jobs are gone; the loop is not, and does not run. */
+void recognisers_free(struct recognisers *r);
+
+/* The path of a part of scribefs: beside the executable (a build tree), or where make install puts it,
+ * relative to the executable; malloc'ed. NULL if it is nowhere. */
+char *program_part(const char *built, const char *installed);
