@@ -3,7 +3,7 @@
 #   make            the programs, in build/
 #   make demo       install what is missing, mount, transcribe a recording, show the result   [AUDIO=file]
 #   make test       install what tests need and run everything; test-unit, test-mount, test-crash, test-asan, test-tsan: a part
-#   make soak       the long tests
+#   make soak       the long tests; make interop-full: Samba's own test suite and a file manager's window
 #   make install    PREFIX=/usr/local DESTDIR=; make uninstall
 
 BUILD    ?= build
@@ -32,12 +32,12 @@ cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
 libs   = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 BASE_SRC      := $(wildcard backend/base/*.c)
-BACKEND_SRC   := $(BASE_SRC) $(wildcard backend/*.c backend/local/*.c backend/publish/*.c backend/dashscope/*.c)
+BACKEND_SRC   := $(BASE_SRC) $(wildcard backend/*.c backend/local/*.c backend/publish/*.c backend/dashscope/*.c backend/openai/*.c)
 CACHE_SRC     := $(wildcard cache/*.c cache/render/*.c)
 FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c)) \
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
-CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/mountinfo.c fs/inbox/status.c fs/inbox/names.c fs/inbox/messages.c
+CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/inbox/status.c fs/inbox/names.c fs/inbox/messages.c fs/inbox/spent.c
 ANNOUNCER_SRC := fs/mount/announcer_main.c
 
 PROGRAMS := $(BUILD)/scribefs $(BUILD)/scribectl $(BUILD)/libexec/worker $(BUILD)/libexec/announcer
@@ -88,8 +88,10 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson
               libcurl4-openssl-dev libmicrohttpd-dev
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
-TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny \
-              bsdextrautils util-linux curl openssl
+TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
+              bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba smbclient samba-testsuite
+# What the tests of a file manager's window need besides; without it they are skipped.
+WINDOW_DEPS := thunar gvfs gvfs-daemons dbus dbus-bin xvfb xdotool imagemagick adwaita-icon-theme
 # npm only where the recogniser in it can be used and no npm is on the PATH already.
 NPM_DEPS   := $(if $(filter x86_64,$(shell uname -m)),$(if $(shell command -v npm 2>/dev/null),,npm))
 
@@ -167,18 +169,29 @@ test-tsan: test-deps
 soak: test-deps
 	$(call programs)
 	tests/run soak
-.PHONY: test test-unit test-mount test-crash test-cloud test-interop test-asan test-tsan soak
+# File managers and Samba at length: a window on a screen of its own, and all of smbtorture that concerns the disk below.
+interop-full: test-deps
+	$(call packages,$(WINDOW_DEPS))
+	$(call programs)
+	INTEROP_FULL=1 TEST_TIME_FACTOR=15 tests/run -j 1 -o 'samba|gio|window' interop
+.PHONY: test test-unit test-mount test-crash test-cloud test-interop test-asan test-tsan soak interop-full
 
 # ---- Installation -----------------------------------------------------------------------------------------------------------
 
 INSTALL  ?= install
 ROOT_DIR  = $(DESTDIR)$(PREFIX)
 MAN_PAGES = $(wildcard man/*.[1-9])
+# systemd looks here for PREFIX=/usr and for PREFIX=/usr/local.
+UNIT_DIR  = $(ROOT_DIR)/lib/systemd
 
 install: all
 	$(INSTALL) -d $(ROOT_DIR)/bin $(ROOT_DIR)/libexec/scribefs
 	$(INSTALL) $(BUILD)/scribefs $(BUILD)/scribectl $(ROOT_DIR)/bin/
 	$(INSTALL) $(BUILD)/libexec/worker $(BUILD)/libexec/announcer $(ROOT_DIR)/libexec/scribefs/
+	$(INSTALL) -d $(UNIT_DIR)/system $(UNIT_DIR)/user
+	sed 's|@BINDIR@|$(PREFIX)/bin|' fs/systemd/scribefs@.service >$(UNIT_DIR)/system/scribefs@.service
+	sed 's|@BINDIR@|$(PREFIX)/bin|' fs/systemd/scribefs.service >$(UNIT_DIR)/user/scribefs.service
+	chmod 644 $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	if [ -e build/vosk/.stamp ]; then \
 		$(INSTALL) -d $(ROOT_DIR)/lib/scribefs/vosk && \
@@ -188,6 +201,7 @@ install: all
 uninstall:
 	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs
 .PHONY: uninstall
 

@@ -23,7 +23,7 @@ static int refuse(struct error *err, int sys, const char *code, const char *path
 static bool is_ours(const char *name)
 {
     return strcmp(name, "inbox") == 0 || strcmp(name, "state") == 0 || strcmp(name, "scribefs.conf") == 0 ||
-           strcmp(name, "lost+found") == 0;
+           strcmp(name, "trash") == 0 || strcmp(name, "lost+found") == 0;
 }
 
 /* A directory that already holds something else is not turned into a store by a slip of the hand. */
@@ -60,6 +60,19 @@ static int make_directory(int at, const char *name, mode_t mode, const char *sto
     return error_set(err, ERROR_PERSON, sys, "store.access", "%s/%s: %s", store, name, strerror(sys));
 }
 
+/* The trash directory of the FreeDesktop specification: for everybody, and sticky, or file managers do not
+ * use it. A store does without where it cannot be made. */
+static int open_trash(int at)
+{
+    bool made = mkdirat(at, "trash", 0700) == 0;
+    int fd = openat(at, "trash", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && made && fchmodat(at, "trash", 01777, 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static int take_lock(struct layout *l, struct error *err)
 {
     l->lock_fd = openat(l->state_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -78,7 +91,7 @@ static int take_lock(struct layout *l, struct error *err)
 
 int layout_open(const char *store, struct layout *l, struct error *err)
 {
-    *l = (struct layout){.inbox_fd = -1, .state_fd = -1, .lock_fd = -1};
+    *l = (struct layout){.inbox_fd = -1, .trash_fd = -1, .state_fd = -1, .lock_fd = -1};
     if (mkdir(store, 0755) < 0 && errno != EEXIST)
         return refuse(err, errno, "store.missing", store, strerror(errno));
     l->store = realpath(store, NULL);
@@ -94,6 +107,7 @@ int layout_open(const char *store, struct layout *l, struct error *err)
         rc = make_directory(fd, "state", 0700, l->store, err);
     if (rc == 0) {
         l->inbox_fd = openat(fd, "inbox", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        l->trash_fd = open_trash(fd);
         l->state_fd = openat(fd, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (l->inbox_fd < 0 || l->state_fd < 0)
             rc = refuse(err, errno, "store.access", l->store, strerror(errno));
@@ -117,11 +131,13 @@ void layout_close(struct layout *l)
     free(l->work);
     if (l->inbox_fd >= 0)
         close(l->inbox_fd);
+    if (l->trash_fd >= 0)
+        close(l->trash_fd);
     if (l->state_fd >= 0)
         close(l->state_fd);
     if (l->lock_fd >= 0)
         close(l->lock_fd);
-    *l = (struct layout){.inbox_fd = -1, .state_fd = -1, .lock_fd = -1};
+    *l = (struct layout){.inbox_fd = -1, .trash_fd = -1, .state_fd = -1, .lock_fd = -1};
 }
 
 /* Absolute, without asking the mount point itself: it may be one that a dead daemon left behind. */
@@ -138,12 +154,18 @@ int layout_check_mountpoint(const struct layout *l, const char *mountpoint, char
                             struct error *err)
 {
     struct stat st;
-    *resolved = realpath(mountpoint, NULL);
+    /* A slash at the end would have realpath() ask what is there, which may be a mount that nobody answers for. */
+    cleanup_free char *plain = strdup(mountpoint);
+    for (size_t n = plain ? strlen(plain) : 0; n > 1 && plain[n - 1] == '/'; n--)
+        plain[n - 1] = '\0';
+    if (!plain)
+        return refuse(err, ENOMEM, "mount.point", mountpoint, "out of memory");
+    *resolved = realpath(plain, NULL);
     int rc = *resolved ? stat(*resolved, &st) : -1;
-    if (rc < 0 && errno == ENOTCONN) {
+    if (rc < 0 && (errno == ENOTCONN || errno == ECONNABORTED)) {
         /* The mount clears it away. */
         if (!*resolved)
-            *resolved = absolute(mountpoint);
+            *resolved = absolute(plain);
         return *resolved ? 0 : refuse(err, ENOMEM, "mount.point", mountpoint, "out of memory");
     }
     if (rc < 0)

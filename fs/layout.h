@@ -10,6 +10,7 @@ struct layout {
     char *results; /* STORE/state/results */
     char *work;    /* STORE/state/work */
     int inbox_fd;  /* O_PATH */
+    int trash_fd;  /* O_PATH: STORE/trash, for file managers; -1: it could not be made */
     int state_fd;
     int lock_fd; /* holds the lock until it is closed */
 };

@@ -121,7 +121,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
     sigemptyset(&none);
     sigemptyset(&usual);
     static const int reset[] = {SIGPIPE, SIGTERM, SIGINT,  SIGHUP, SIGQUIT,
-                                SIGCHLD, SIGUSR1, SIGUSR2, SIGALRM};
+                                SIGCHLD, SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ};
     for (size_t i = 0; i < sizeof reset / sizeof *reset; i++)
         sigaddset(&usual, reset[i]);
     int rc = posix_spawnattr_setsigmask(attributes, &none);

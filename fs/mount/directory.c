@@ -161,7 +161,7 @@ static int peek_backing(struct mount *m, struct dir_handle *d, int fd, struct li
     const struct dirent64 *entry = (const struct dirent64 *)(const void *)(d->data + d->start);
     *item = (struct listed){entry->d_name, entry->d_ino, entry->d_type, entry->d_off, false};
     struct node *n = d->base.node;
-    if (n == m->inbox && !strcmp(item->name, ".."))
+    if ((n == m->inbox || n == m->trash) && !strcmp(item->name, ".."))
         item->ino = m->nodes.top->ino;
     else if (n->file.dev != m->inbox->file.dev)
         item->ino = node_ino_of(&m->nodes, (struct file_id){n->file.dev, item->ino});
@@ -279,8 +279,10 @@ static int fill_top(struct mount *m, struct reply *r, off_t off, bool plus)
         {"..", m->nodes.top->ino, DT_DIR, 2, false},
         {"inbox", m->inbox->ino, DT_DIR, 3, false},
         {"status.txt", m->nodes.status->ino, DT_REG, 4, false},
+        {TRASH_NAME, m->trash ? m->trash->ino : 0, DT_DIR, 5, false},
     };
-    for (size_t i = off > 0 ? (size_t)off : 0; i < sizeof items / sizeof *items; i++)
+    size_t count = sizeof items / sizeof *items - (m->trash ? 0 : 1);
+    for (size_t i = off > 0 ? (size_t)off : 0; i < count; i++)
         if (!(plus ? add_plus(m, r, m->nodes.top, -1, &items[i]) : add_plain(r, &items[i])))
             break;
     return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/base/cleanup.h"
@@ -13,6 +14,8 @@
 #include "fs/mount/internal.h"
 #include "fs/mount/resolve.h"
 #include "fs/mount/views.h"
+
+#define LEASE_TRIES 50 /* a millisecond apart */
 
 /* ---- Handles ---- */
 
@@ -78,18 +81,33 @@ int backing_flags(int flags)
 
 /* ---- CREATE and OPEN ---- */
 
+/* An open that must not wait meets a lease: ours, which is held for a moment only (store_has_writer), or somebody else's.
+ * errno stays. */
+static bool lease_in_the_way(int *tries)
+{
+    if (errno != EWOULDBLOCK || ++*tries > LEASE_TRIES)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    errno = EWOULDBLOCK;
+    return true;
+}
+
 /* A new backing file, as the caller. O_NONBLOCK: should the name be a FIFO by now, nothing waits for its
  * other end. */
 static int create_backing(fuse_req_t req, struct mount *m, int dirfd, const char *name, mode_t mode,
                           int flags)
 {
+    cleanup_creation_mask struct creation_mask mask = CREATION_MASK_INIT;
     cleanup_credentials struct credentials as = CREDENTIALS_INIT;
     int rc = credentials_assume(m, req, &as);
     if (rc)
         return rc;
     int keep = flags & (O_EXCL | O_TRUNC);
-    int fd =
-        openat(dirfd, name, backing_flags(flags) | keep | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode & 07777);
+    mode = creation_mask_assume(req, mode & 07777, &mask);
+    int fd, tries = 0;
+    do
+        fd = openat(dirfd, name, backing_flags(flags) | keep | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
+    while (fd < 0 && lease_in_the_way(&tries));
     return fd < 0 ? -errno : fd;
 }
 
@@ -139,8 +157,11 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
         node_put(&m->nodes, dir);
         return;
     }
-    if (!rc)
+    if (!rc) {
+        unsigned turn = intake_names_begin(m->config.intake);
         rc = create_file(req, m, dir, at.fd, name, mode, fi->flags, &e, &h);
+        intake_names_end(m->config.intake, turn);
+    }
     node_put(&m->nodes, dir);
     if (rc) {
         reply_rc(req, m, rc);
@@ -165,7 +186,10 @@ static int open_backing(fuse_req_t req, struct mount *m, struct node *n, int fla
     if (rc)
         return rc;
     int wanted = backing_flags(flags) | (flags & O_TRUNC);
-    int fd = reopen(path, wanted);
+    int fd, tries = 0;
+    do
+        fd = reopen(path, wanted);
+    while (fd == -EWOULDBLOCK && (errno = EWOULDBLOCK) && lease_in_the_way(&tries));
     /* Only the owner may ask for it, and the kernel has checked that; the daemon may be somebody else. */
     if (fd == -EPERM && (flags & O_NOATIME))
         fd = reopen(path, wanted & ~O_NOATIME);

@@ -4,7 +4,7 @@
  * handle after the reply that hands it out (the kernel may release it at once), and never ENOSYS (it would
  * switch the operation off for the whole mount).
  *
- * Locks, outermost first: struct dir_handle.lock, struct mount.copy_up, struct mount.status_lock,
+ * Locks, outermost first: intake_names_begin(), struct dir_handle.lock, struct mount.copy_up, struct mount.status_lock,
  * node_table.lock. */
 #pragma once
 
@@ -34,8 +34,10 @@ struct mount {
     struct fuse_session *session;
     bool mounted, handles_signals;
     bool privileged; /* operations run as their caller */
+    bool acl_wanted, acl; /* POSIX ACLs: not refused by an option; in force (set before any request but the first) */
     struct node_table nodes;
     struct node *inbox; /* never forgotten */
+    struct node *trash; /* neither; MOUNT/.Trash. NULL: there is none */
     /* Cached directory descriptors, most recently used first; under nodes.lock. */
     struct {
         struct dir_fd *first, *last;
@@ -48,7 +50,7 @@ struct mount {
     int connection;          /* minor device number of the mount, -1 if unknown */
     struct notifier *notifier;
     struct announcer *announcer; /* NULL: none */
-    atomic_bool said_too_many_files;
+    atomic_bool said_too_many_files, said_disk_fails;
 };
 
 enum handle_kind {
@@ -142,6 +144,7 @@ int backing_flags(int flags);
 
 /* ---- The top and status.txt (root.c) ---- */
 
+#define TRASH_NAME ".Trash" /* where the FreeDesktop trash specification 1.0 looks first */
 int top_lookup(struct mount *m, const char *name, struct fuse_entry_param *e);
 void top_attributes(struct mount *m, struct stat *st);
 int status_attributes(struct mount *m, struct stat *st);

@@ -11,6 +11,7 @@
 
 #include "backend/base/cleanup.h"
 #include "fs/library.h"
+#include "fs/mount/acl.h"
 #include "fs/mount/resolve.h"
 
 #define TEMPORARY_SIZE 32
@@ -64,7 +65,11 @@ static int finish(int fd, const struct view_content *content, const struct owner
     /* What an ordinary user may not give away stays the daemon's. */
     if (fchown(fd, owner->uid, owner->gid) && fchown(fd, (uid_t)-1, owner->gid) && errno != EPERM)
         return -errno;
-    if (fchmod(fd, owner->mode & 0777))
+    /* Without its ACL the group's bits would mean more than they did: then it is its owner's alone. */
+    rc = acl_give(fd, owner->acl, owner->acl_size);
+    if (rc && rc != -EOPNOTSUPP)
+        return rc;
+    if (fchmod(fd, owner->mode & (rc ? 0700 : 0777)))
         return -errno;
     return fsync(fd) ? -errno : 0;
 }

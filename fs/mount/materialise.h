@@ -9,7 +9,9 @@ struct view_content;
 struct owner {
     uid_t uid;
     gid_t gid;
-    mode_t mode; /* permission bits */
+    mode_t mode;     /* permission bits */
+    const void *acl; /* the access ACL beyond them (fs/mount/acl.h), NULL: none; not owned */
+    size_t acl_size;
 };
 
 /* Puts a file with this content (NULL: empty) at (dirfd, name), over what is there if `replace`. The content

@@ -14,6 +14,7 @@ struct mount;
 
 struct mount_config {
     int inbox_fd;           /* O_PATH | O_DIRECTORY descriptor of STORE/inbox; stays the caller's */
+    int trash_fd;           /* the same of STORE/trash; -1: there is none */
     const char *store;      /* absolute path; the source shown in /proc/mounts */
     const char *mountpoint; /* absolute path */
     struct library *library;

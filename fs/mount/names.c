@@ -50,6 +50,7 @@ struct where {
     struct node *node; /* a reference */
     struct dir_ref dir;
     const char *name;
+    unsigned turn; /* of intake_names_begin(), for what is made there */
 };
 
 static void where_clear(struct where *w)
@@ -71,7 +72,7 @@ static int where_find(struct mount *m, fuse_ino_t parent, const char *name, stru
 
 /* ---- New names ---- */
 
-/* Replies with the entry of what was just made there. */
+/* Replies with the entry of what was just made there. Ends what where_free() began. */
 static void reply_made(fuse_req_t req, struct mount *m, const struct where *w, int rc)
 {
     struct fuse_entry_param e;
@@ -81,16 +82,19 @@ static void reply_made(fuse_req_t req, struct mount *m, const struct where *w, i
     if (!rc && S_ISREG(n->type))
         tell_added(m, w->node, w->name, n->file);
     node_put(&m->nodes, n);
+    intake_names_end(m->config.intake, w->turn);
     if (rc)
         reply_rc(req, m, rc);
     else
         reply_entry(req, m, &e);
 }
 
-/* The kernel looked the name up and found nothing, but a view may have appeared since. */
+/* The kernel looked the name up and found nothing, but a view may have appeared since. The caller goes on to
+ * reply_made(), whatever the result. */
 static int where_free(struct mount *m, fuse_ino_t parent, const char *name, struct where *w)
 {
     int rc = where_find(m, parent, name, w);
+    w->turn = intake_names_begin(m->config.intake);
     return !rc && view_visible(m, w->node, name) ? -EEXIST : rc;
 }
 
@@ -102,9 +106,10 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, 
     if (!rc && (S_ISCHR(mode) || S_ISBLK(mode)) && fuse_req_ctx(req)->uid != 0)
         rc = -EPERM;
     if (!rc) {
+        cleanup_creation_mask struct creation_mask mask = CREATION_MASK_INIT;
         cleanup_credentials struct credentials as = CREDENTIALS_INIT;
         rc = credentials_assume(m, req, &as);
-        if (!rc && mknodat(w.dir.fd, name, mode, rdev))
+        if (!rc && mknodat(w.dir.fd, name, creation_mask_assume(req, mode, &mask), rdev))
             rc = -errno;
     }
     reply_made(req, m, &w, rc);
@@ -116,9 +121,10 @@ void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
     cleanup_where struct where w;
     int rc = where_free(m, parent, name, &w);
     if (!rc) {
+        cleanup_creation_mask struct creation_mask mask = CREATION_MASK_INIT;
         cleanup_credentials struct credentials as = CREDENTIALS_INIT;
         rc = credentials_assume(m, req, &as);
-        if (!rc && mkdirat(w.dir.fd, name, mode & 07777))
+        if (!rc && mkdirat(w.dir.fd, name, creation_mask_assume(req, mode & 07777, &mask)))
             rc = -errno;
     }
     reply_made(req, m, &w, rc);
@@ -206,6 +212,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (!rc && announcer_is(m->announcer, fuse_req_ctx(req)->pid)) {
         rc = view_announce_unlink(m, w.node, w.dir.fd, name);
     } else if (!rc) {
+        unsigned turn = intake_names_begin(m->config.intake);
         rc = stat_at(w.dir.fd, name, &x);
         if (!rc)
             rc = remove_as_caller(req, m, &w, 0);
@@ -216,6 +223,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
             if (S_ISREG(x.stx_mode))
                 tell_removed(m, w.node, name, file_of_statx(&x));
         }
+        intake_names_end(m->config.intake, turn);
     }
     reply_rc(req, m, rc);
 }
@@ -232,6 +240,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
         rc = -ENOTDIR;
     if (!rc) {
         /* The path before the name goes. */
+        unsigned turn = intake_names_begin(m->config.intake);
         cleanup_free char *path = path_of(m, w.node, name);
         rc = remove_as_caller(req, m, &w, AT_REMOVEDIR);
         if (!rc) {
@@ -239,6 +248,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
             if (path)
                 intake_directory_removed(m->config.intake, path);
         }
+        intake_names_end(m->config.intake, turn);
     }
     reply_rc(req, m, rc);
 }
@@ -247,13 +257,19 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static void tell_renamed(struct mount *m, const struct where *from, const struct where *to, struct file_id id)
+/* `old`: the regular file that was replaced, or NULL. */
+static void tell_renamed(struct mount *m, const struct where *from, const struct where *to, struct file_id id,
+                         const struct file_id *old)
 {
     cleanup_free char *path = node_path(&m->nodes, from->node, m->inbox);
     cleanup_free char *newpath = node_path(&m->nodes, to->node, m->inbox);
-    if (path && newpath)
-        intake_renamed(m->config.intake, &(struct place){from->node->file, path, from->name},
-                       &(struct place){to->node->file, newpath, to->name}, id);
+    if (!path || !newpath)
+        return;
+    const struct place was = {from->node->file, path, from->name}, is = {to->node->file, newpath, to->name};
+    if (old)
+        intake_replaced(m->config.intake, &was, &is, id, *old);
+    else
+        intake_renamed(m->config.intake, &was, &is, id);
 }
 
 static void move_name(struct mount *m, struct file_id file, const struct where *from, const struct where *to)
@@ -268,16 +284,18 @@ static void move_name(struct mount *m, struct file_id file, const struct where *
 static void renamed(struct mount *m, const struct where *from, const struct where *to, const struct statx *x,
                     const struct statx *old, const char *path, const char *newpath)
 {
+    struct file_id replaced = old ? file_of_statx(old) : (struct file_id){0};
+    bool version = old && S_ISREG(old->stx_mode) && S_ISREG(x->stx_mode);
     if (old) {
-        forget_name(m, file_of_statx(old), to);
-        if (S_ISREG(old->stx_mode))
-            tell_removed(m, to->node, to->name, file_of_statx(old));
+        forget_name(m, replaced, to);
+        if (S_ISREG(old->stx_mode) && !version)
+            tell_removed(m, to->node, to->name, replaced);
         else if (S_ISDIR(old->stx_mode) && newpath)
             intake_directory_removed(m->config.intake, newpath);
     }
     move_name(m, file_of_statx(x), from, to);
     if (S_ISREG(x->stx_mode))
-        tell_renamed(m, from, to, file_of_statx(x));
+        tell_renamed(m, from, to, file_of_statx(x), version ? &replaced : NULL);
     else if (S_ISDIR(x->stx_mode) && path && newpath)
         intake_directory_renamed(m->config.intake, path, newpath);
 }
@@ -302,9 +320,9 @@ static void exchanged(struct mount *m, const struct where *from, const struct wh
             intake_directory_renamed(in, third, newpath);
     }
     if (S_ISREG(x->stx_mode))
-        tell_renamed(m, from, to, file_of_statx(x));
+        tell_renamed(m, from, to, file_of_statx(x), NULL);
     if (S_ISREG(y->stx_mode))
-        tell_renamed(m, to, from, file_of_statx(y));
+        tell_renamed(m, to, from, file_of_statx(y), NULL);
 }
 
 static int rename_as_caller(fuse_req_t req, struct mount *m, const struct where *from, const struct where *to,
@@ -321,7 +339,7 @@ static int rename_real(fuse_req_t req, struct mount *m, const struct where *from
     struct statx y;
     bool there = !stat_at(to->dir.fd, to->name, &y);
     bool over_view = !there && view_visible(m, to->node, to->name);
-    if (over_view && flags)
+    if (over_view && (flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)))
         return flags & RENAME_EXCHANGE ? -EINVAL : -EEXIST;
     cleanup_free char *path = path_of(m, from->node, from->name);
     cleanup_free char *newpath = path_of(m, to->node, to->name);
@@ -348,13 +366,15 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
     int rc = where_find(m, parent, name, &from);
     int rc_to = where_find(m, newparent, newname, &to);
     rc = rc ? rc : rc_to;
-    if (!rc && (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)))
+    if (!rc && (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)))
         rc = -EINVAL;
     if (!rc) {
         rc = stat_at(from.dir.fd, name, &x);
-        if (!rc)
+        if (!rc) {
+            unsigned turn = intake_names_begin(m->config.intake);
             rc = rename_real(req, m, &from, &to, &x, flags);
-        else if (rc == -ENOENT)
+            intake_names_end(m->config.intake, turn);
+        } else if (rc == -ENOENT)
             rc = view_rename(m, from.node, from.dir.fd, name, to.node, to.dir.fd, newname, flags);
     }
     reply_rc(req, m, rc);

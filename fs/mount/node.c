@@ -50,6 +50,13 @@ uint64_t node_derive(struct node_table *t, unsigned kind, struct file_id file)
     return node_compose(kind, device_tag(t, file.dev), file.ino);
 }
 
+uint64_t node_derive_born(struct node_table *t, struct file_id file, int64_t birth_ns)
+{
+    if (file.ino >> NODE_BORN_SHIFT == 0)
+        file.ino |= (uint64_t)(node_generation((uint64_t)birth_ns) & NODE_BORN_MASK) << NODE_BORN_SHIFT;
+    return node_derive(t, NODE_KIND_REAL, file);
+}
+
 uint64_t node_spill(struct node_table *t)
 {
     return NODE_SPILL | ++t->spills;

@@ -6,7 +6,12 @@
  *     bit 63     spill: the rest is a counter, for what does not fit the layout below
  *     62 .. 59   kind: 0 the fixed nodes (1 = top, 2 = status.txt), 1 a real file, 2 + format a view
  *     58 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
- *     47 ..  0   inode number (of the file; for a view, of its recording)
+ *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
+ *                more than 32 bits, 47 .. 32 are made of its time of birth
+ *
+ * Disks give an inode number to the next file at once. With the birth in its id that file is a new node, and who is
+ * about to open the old one is told that it is gone; were the id the same, the kernel would declare what it knows
+ * of the old file broken, and answer EIO.
  *
  * A node keeps no descriptor. It knows its names (directory node and name, newest first, verified whenever
  * they are used) and its open handles; resolve.h makes descriptors from that. A node lives while the kernel
@@ -41,6 +46,8 @@ struct dir_fd;
 #define NODE_KIND_SHIFT 59
 #define NODE_DEVICE_SHIFT 48
 #define NODE_INODE_LIMIT (UINT64_C(1) << NODE_DEVICE_SHIFT)
+#define NODE_BORN_SHIFT 32
+#define NODE_BORN_MASK 0xffff
 #define NODE_DEVICES (1 << (NODE_KIND_SHIFT - NODE_DEVICE_SHIFT))
 #define NODE_NAMES 8 /* of a file with hard links, how many names are remembered */
 
@@ -88,7 +95,7 @@ struct node {
     uint32_t generation;
     mode_t type; /* S_IFMT bits */
     enum node_kind kind;
-    bool keyed; /* findable by key; a view's node that was superseded is not */
+    bool keyed; /* findable by key; one that was superseded, by another version or file, is not */
     unsigned name_count;
     struct node_name *names;
     struct node_handle *handles;
@@ -184,6 +191,8 @@ bool node_handle_is_behind(struct node_table *t, const struct node_handle *h);
 void node_view_read(struct node_table *t, const struct node *n, struct view *out, uid_t *uid, gid_t *gid,
                     mode_t *mode);
 void node_view_owner(struct node_table *t, struct node *n, uid_t uid, gid_t gid, mode_t mode);
+/* A status text has become that long; it stays so for those who still have it open when it goes. */
+void node_view_size(struct node_table *t, struct node *n, off_t size);
 
 /* Handles hold a reference to their node. */
 void node_add_handle(struct node_table *t, struct node *n, struct node_handle *h);

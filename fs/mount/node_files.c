@@ -11,9 +11,8 @@
 
 /* ---- Real files ---- */
 
-/* The inode number was given to another file: what was known belongs to the old one. The kernel sees the
- * generation change. */
-static void renew(struct node_table *t, struct node *n, const struct node_fact *fact)
+/* The inode number was given to another file: what was known belongs to the old one. */
+static void disown(struct node_table *t, struct node *n)
 {
     n->references++;
     while (n->names)
@@ -22,11 +21,30 @@ static void renew(struct node_table *t, struct node *n, const struct node_fact *
         t->drop_directory(n->dir);
         n->dir = NULL;
     }
+    n->references--;
+}
+
+/* The node goes over to that other file. The kernel sees the generation change. */
+static void renew(struct node_table *t, struct node *n, const struct node_fact *fact)
+{
+    disown(t, n);
     n->birth_ns = fact->birth_ns;
     n->generation = node_generation((uint64_t)fact->birth_ns);
     n->type = fact->mode & S_IFMT;
     n->seen.valid = false;
-    n->references--;
+}
+
+static struct node *new_real(struct node_table *t, const struct node_fact *fact, uint64_t id)
+{
+    struct node *n = node_add(t, NODE_REAL, id && !node_find_id(t, id) ? id : node_spill(t), fact->file,
+                              fact->mode & S_IFMT);
+    if (!n)
+        return NULL;
+    n->birth_ns = fact->birth_ns;
+    n->generation = node_generation((uint64_t)fact->birth_ns);
+    uint64_t derived = node_derive(t, NODE_KIND_REAL, fact->file);
+    n->ino = fact->file.dev == t->devices[0] ? fact->file.ino : derived ? derived : n->id;
+    return n;
 }
 
 struct node *node_real(struct node_table *t, const struct node_fact *fact, struct node *parent,
@@ -45,19 +63,19 @@ struct node *node_real(struct node_table *t, const struct node_fact *fact, struc
         n = NULL;
         goto out;
     }
+    uint64_t id = node_derive_born(t, fact->file, fact->birth_ns);
+    if (n && n->birth_ns != fact->birth_ns && n->id != id) {
+        /* Whoever still holds the old file finds it gone (ESTALE, upon which the kernel looks again). */
+        disown(t, n);
+        node_unkey(t, n);
+        n = NULL;
+    }
     if (n) {
         n->references++;
         if (n->birth_ns != fact->birth_ns || n->type != (fact->mode & S_IFMT))
             renew(t, n, fact);
-    } else {
-        uint64_t id = node_derive(t, NODE_KIND_REAL, fact->file);
-        n = node_add(t, NODE_REAL, id ? id : node_spill(t), fact->file, fact->mode & S_IFMT);
-        if (!n)
-            goto out;
-        n->birth_ns = fact->birth_ns;
-        n->generation = node_generation((uint64_t)fact->birth_ns);
-        if (fact->file.dev == t->devices[0])
-            n->ino = fact->file.ino;
+    } else if (!(n = new_real(t, fact, id))) {
+        goto out;
     }
     if (parent && node_put_name(t, n, parent, name) == -ENOMEM) {
         node_put_locked(t, n);
@@ -182,7 +200,7 @@ void node_become(struct node_table *t, struct node *view, struct node *real)
 
 struct node *node_alias_of(const struct node *n)
 {
-    return n->alias && n->alias->birth_ns == n->alias_birth_ns ? n->alias : NULL;
+    return n->alias && n->alias->keyed && n->alias->birth_ns == n->alias_birth_ns ? n->alias : NULL;
 }
 
 int node_became(struct node_table *t, struct node *view, struct node **real)
@@ -230,6 +248,13 @@ void node_view_owner(struct node_table *t, struct node *n, uid_t uid, gid_t gid,
     n->view->uid = uid;
     n->view->gid = gid;
     n->view->mode = mode;
+    pthread_mutex_unlock(&t->lock);
+}
+
+void node_view_size(struct node_table *t, struct node *n, off_t size)
+{
+    pthread_mutex_lock(&t->lock);
+    n->view->size = size;
     pthread_mutex_unlock(&t->lock);
 }
 

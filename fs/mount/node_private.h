@@ -4,6 +4,8 @@
 #include "fs/mount/node.h"
 
 uint64_t node_derive(struct node_table *t, unsigned kind, struct file_id file); /* 0 if it does not fit */
+/* The same of a real file born then: its node id. */
+uint64_t node_derive_born(struct node_table *t, struct file_id file, int64_t birth_ns);
 uint64_t node_spill(struct node_table *t);
 struct node *node_find_id(struct node_table *t, uint64_t id);
 struct node *node_find_real(struct node_table *t, struct file_id file);

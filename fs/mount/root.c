@@ -1,4 +1,5 @@
-/* The top of the mount: a directory made up here, with "inbox" and "status.txt" in it. Read-only. */
+/* The top of the mount: a directory made up here, with "inbox", "status.txt" and ".Trash" in it.
+ * Read-only. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ void top_attributes(struct mount *m, struct stat *st)
     *st = (struct stat){
         .st_ino = m->nodes.top->ino,
         .st_mode = S_IFDIR | 0555,
-        .st_nlink = 3,
+        .st_nlink = m->trash ? 4 : 3,
         .st_uid = geteuid(),
         .st_gid = getegid(),
         .st_blksize = 4096,
@@ -116,19 +117,27 @@ int status_attributes(struct mount *m, struct stat *st)
     return 0;
 }
 
+/* The entry of one of the two directories of the store. */
+static int shown_directory(struct mount *m, struct node *n, int fd, struct fuse_entry_param *e)
+{
+    struct statx x;
+    struct stat st;
+    int rc = stat_at(fd, "", &x);
+    if (rc)
+        return rc;
+    stat_from_statx(n, &x, &st);
+    entry_fill(m, n, &st, e);
+    node_count_lookup(&m->nodes, n);
+    return 0;
+}
+
 int top_lookup(struct mount *m, const char *name, struct fuse_entry_param *e)
 {
     struct stat st;
-    if (!strcmp(name, "inbox")) {
-        struct statx x;
-        int rc = stat_at(m->config.inbox_fd, "", &x);
-        if (rc)
-            return rc;
-        stat_from_statx(m->inbox, &x, &st);
-        entry_fill(m, m->inbox, &st, e);
-        node_count_lookup(&m->nodes, m->inbox);
-        return 0;
-    }
+    if (!strcmp(name, "inbox"))
+        return shown_directory(m, m->inbox, m->config.inbox_fd, e);
+    if (m->trash && !strcmp(name, TRASH_NAME))
+        return shown_directory(m, m->trash, m->config.trash_fd, e);
     if (strcmp(name, "status.txt") != 0)
         return -ENOENT;
     int rc = status_attributes(m, &st);

@@ -11,6 +11,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
+#include "fs/mount/acl.h"
 #include "fs/mount/announcer.h"
 #include "fs/mount/credentials.h"
 #include "fs/mount/internal.h"
@@ -29,6 +30,11 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
      * own the sizes. */
     conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
                               FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_WRITEBACK_CACHE);
+    /* The mask is for the backing filesystem to apply, which knows of default ACLs. */
+    conn->want |= conn->capable & FUSE_CAP_DONT_MASK;
+    m->acl = m->acl_wanted && (conn->capable & FUSE_CAP_POSIX_ACL) && acl_supported(m->config.inbox_fd);
+    if (m->acl)
+        conn->want |= FUSE_CAP_POSIX_ACL;
     announcer_go(m->announcer);
     if (m->config.ready)
         m->config.ready(m->config.context);
@@ -119,13 +125,37 @@ static int find_inbox(struct mount *m)
     return m->inbox ? 0 : -ENOMEM;
 }
 
-/* Copies the comma-separated options but "nonempty", which was for us: *nonempty. */
-static int own_options(const char *options, struct buffer *rest, bool *nonempty)
+/* To intake the trash is one of the directories in the inbox that nothing is taken from: what is moved there
+ * has gone, and what is moved back has come. */
+static int find_trash(struct mount *m)
 {
+    struct statx x;
+    if (m->config.trash_fd < 0)
+        return 0;
+    int rc = stat_at(m->config.trash_fd, "", &x);
+    if (rc)
+        return rc;
+    struct node_fact fact = fact_from_statx(&x);
+    m->trash = node_real(&m->nodes, &fact, m->inbox, TRASH_NAME, false, 0, NULL);
+    return m->trash ? 0 : -ENOMEM;
+}
+
+static bool is_option(const char *p, size_t length, const char *name)
+{
+    return length == strlen(name) && !strncmp(p, name, length);
+}
+
+/* Copies the comma-separated options but those that are for us: "nonempty", "acl" and "noacl". The last one
+ * wins. */
+static int own_options(const char *options, struct buffer *rest, bool *nonempty, bool *acl)
+{
+    *acl = true;
     for (const char *p = options ? options : ""; *p;) {
         size_t length = strcspn(p, ",");
-        if (length == strlen("nonempty") && !strncmp(p, "nonempty", length)) {
+        if (is_option(p, length, "nonempty")) {
             *nonempty = true;
+        } else if (is_option(p, length, "acl") || is_option(p, length, "noacl")) {
+            *acl = *p == 'a';
         } else if (length) {
             buffer_puts(rest, ",");
             buffer_add(rest, p, length);
@@ -209,10 +239,12 @@ int mount_new(const struct mount_config *config, struct mount **out, struct erro
         *err = (struct error){0};
     int rc = copy_config(m, config);
     if (!rc)
-        rc = own_options(config->fuse_options, &options, &nonempty);
+        rc = own_options(config->fuse_options, &options, &nonempty, &m->acl_wanted);
     raise_limit(m);
     if (!rc)
         rc = find_inbox(m);
+    if (!rc)
+        rc = find_trash(m);
     if (!rc && access("/proc/self/fd", X_OK))
         rc = error_set(err, ERROR_PERSON, errno, "mount.proc", "/proc is not mounted");
     if (!rc)

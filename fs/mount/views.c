@@ -11,6 +11,8 @@
 
 #include "backend/base/cleanup.h"
 #include "fs/inbox/intake.h"
+#include "fs/mount/acl.h"
+#include "fs/mount/credentials.h"
 #include "fs/mount/internal.h"
 #include "fs/mount/materialise.h"
 #include "fs/mount/notifier.h"
@@ -56,9 +58,27 @@ static bool see_recording(int dirfd, const struct view *v, struct statx *x)
     return !stat_at(dirfd, v->recording_name, x) && file_id_equal(file_of_statx(x), v->recording);
 }
 
+/* An O_PATH descriptor of the recording, or negative errno: -ENOENT when it has gone. */
+static int open_recording(int dirfd, const struct view *v, struct file_id id)
+{
+    struct statx x;
+    cleanup_close int fd = openat(dirfd, v->recording_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return !stat_at(fd, "", &x) && file_id_equal(file_of_statx(&x), id) ? steal_fd(fd) : -ENOENT;
+}
+
 static mode_t view_mode(const struct statx *recording)
 {
     return recording->stx_mode & 0666;
+}
+
+/* The bits to go on with when the recording has gone: where it has an ACL, they alone would allow more than it
+ * did. */
+static mode_t lasting_mode(int dirfd, const struct view *v, const struct statx *recording)
+{
+    mode_t mode = view_mode(recording);
+    return (mode & 077) && acl_beyond_mode(dirfd, v->recording_name) ? mode & 0700 : mode;
 }
 
 void view_attributes(struct mount *m, struct node *n, struct stat *st)
@@ -71,22 +91,23 @@ void view_attributes(struct mount *m, struct node *n, struct stat *st)
     node_view_read(&m->nodes, n, &v, &last.uid, &last.gid, &last.mode);
     if (node_place(&m->nodes, n, &dir, name)) {
         cleanup_dir struct dir_ref at = DIR_REF_INIT;
-        bool seen = false;
         if (!resolve_directory(m, dir, &at)) {
-            seen = see_recording(at.fd, &v, &x);
+            const struct view *by = &v;
+            bool seen = see_recording(at.fd, by, &x);
             if (!seen && !library_find_view(m->config.library, dir->file, name, true, &now) &&
                 file_id_equal(now.recording, v.recording))
-                seen = see_recording(at.fd, &now, &x); /* it was renamed */
-        }
-        if (seen) {
-            last = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
-            node_view_owner(&m->nodes, n, last.uid, last.gid, last.mode);
+                seen = see_recording(at.fd, by = &now, &x); /* it was renamed */
+            if (seen) {
+                last = (struct owner){.uid = x.stx_uid, .gid = x.stx_gid, .mode = view_mode(&x)};
+                node_view_owner(&m->nodes, n, last.uid, last.gid, lasting_mode(at.fd, by, &x));
+            }
         }
         /* A status text grows and changes under readers that follow it. */
         if (is_status(v.format) && !library_find_view(m->config.library, dir->file, name, false, &now) &&
             memcmp(&now.job, &v.job, sizeof v.job) == 0) {
             v.size = now.size;
             v.mtime = now.mtime;
+            node_view_size(&m->nodes, n, now.size);
         }
         node_put(&m->nodes, dir);
     }
@@ -105,12 +126,48 @@ int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, c
     if (!n)
         return -ENOMEM;
     if (seen)
-        node_view_owner(&m->nodes, n, x.stx_uid, x.stx_gid, view_mode(&x));
+        node_view_owner(&m->nodes, n, x.stx_uid, x.stx_gid, lasting_mode(dirfd, view, &x));
     node_view_read(&m->nodes, n, &v, &last.uid, &last.gid, &last.mode);
+    if (seen)
+        last.mode = view_mode(&x);
     fill(n, &v, last.uid, last.gid, last.mode, &st);
     entry_fill(m, n, &st, e);
     *out = n;
     return 0;
+}
+
+/* ---- Rights ---- */
+
+int view_recording(struct mount *m, struct node *n)
+{
+    struct view v, now;
+    struct owner ignored;
+    struct node *dir;
+    char name[NAME_SIZE];
+    int fd = -ENOENT;
+    node_view_read(&m->nodes, n, &v, &ignored.uid, &ignored.gid, &ignored.mode);
+    if (!node_place(&m->nodes, n, &dir, name))
+        return fd;
+    cleanup_dir struct dir_ref at = DIR_REF_INIT;
+    if (!resolve_directory(m, dir, &at)) {
+        fd = open_recording(at.fd, &v, v.recording);
+        if (fd == -ENOENT && !library_find_view(m->config.library, dir->file, name, true, &now))
+            fd = open_recording(at.fd, &now, v.recording); /* it was renamed */
+    }
+    node_put(&m->nodes, dir);
+    return fd;
+}
+
+int view_permits(fuse_req_t req, struct mount *m, struct node *n, int mask)
+{
+    if (m->acl || !m->privileged)
+        return 0; /* the kernel knows as much as there is to know */
+    cleanup_close int fd = view_recording(m, n);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd; /* it has gone: the bits tell */
+    cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+    int rc = credentials_assume(m, req, &as);
+    return rc ? rc : faccessat(fd, "", mask, AT_EACCESS | AT_EMPTY_PATH) ? -errno : 0;
 }
 
 bool view_visible(struct mount *m, const struct node *dir, const char *name)
@@ -137,17 +194,26 @@ static struct node *settle_real(struct mount *m, struct node *n, struct node *di
     return real;
 }
 
-/* Who is to own the real file: the recording's owner, or who that was when it was last seen. */
-static struct owner owner_of(struct mount *m, int dirfd, const struct view *v, const struct node *n)
+/* Who is to own the real file, with what rights: those of the recording, or what they were when it was last
+ * seen. *acl is to be freed when the owner is no longer used. 0 or negative errno. */
+static int owner_of(struct mount *m, int dirfd, const struct view *v, const struct node *n, struct owner *o,
+                    void **acl)
 {
     struct statx x;
     struct view ignored;
-    struct owner o;
-    if (see_recording(dirfd, v, &x))
-        o = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x)};
-    else
-        node_view_read(&m->nodes, n, &ignored, &o.uid, &o.gid, &o.mode);
-    return o;
+    *o = (struct owner){0};
+    *acl = NULL;
+    cleanup_close int fd = open_recording(dirfd, v, v->recording);
+    int rc = fd < 0 ? fd : stat_at(fd, "", &x);
+    if (!rc)
+        rc = acl_of_recording(fd, acl, &o->acl_size);
+    if (rc == -ENOENT) {
+        node_view_read(&m->nodes, n, &ignored, &o->uid, &o->gid, &o->mode);
+        return 0;
+    }
+    if (!rc)
+        *o = (struct owner){x.stx_uid, x.stx_gid, view_mode(&x), *acl, o->acl_size};
+    return rc;
 }
 
 /* Copy-up: makes the view a real file at its place. `content` is what an open handle reads: should the view
@@ -168,6 +234,7 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
     cleanup_dir struct dir_ref at = DIR_REF_INIT;
     cleanup_content struct view_content fetched = {.fd = -1};
     cleanup_close int fd = -1;
+    cleanup_free void *acl = NULL;
     struct view v, now;
     struct owner o;
     node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
@@ -184,8 +251,8 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
         content = &fetched;
     }
     if (!rc) {
-        o = owner_of(m, at.fd, &now, n);
-        fd = materialise(at.fd, name, empty ? NULL : content, &o, false);
+        rc = owner_of(m, at.fd, &now, n, &o, &acl);
+        fd = rc ? rc : materialise(at.fd, name, empty ? NULL : content, &o, false);
         rc = fd == -EEXIST ? -ESTALE : fd < 0 ? fd : 0; /* a real file was faster: it wins */
     }
     if (!rc) {
@@ -301,12 +368,16 @@ void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
         reply_rc(req, m, -EACCES);
         return;
     }
+    int rc = view_permits(req, m, n, ((fi->flags & O_ACCMODE) != O_WRONLY ? R_OK : 0) | (change ? W_OK : 0));
+    if (rc) {
+        reply_rc(req, m, rc);
+        return;
+    }
     struct handle *h = handle_new(HANDLE_VIEW, -1, fi->flags & ~O_TRUNC);
     if (!h) {
         reply_rc(req, m, -ENOMEM);
         return;
     }
-    int rc;
     if ((fi->flags & O_TRUNC) && v.size > 0) {
         rc = open_truncated(m, n, h, fuse_req_ctx(req)->pid);
     } else {
@@ -394,7 +465,7 @@ int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, 
     struct view v;
     if (library_find_view(m->config.library, dir->file, name, false, &v))
         return -ENOENT;
-    if (flags & RENAME_EXCHANGE)
+    if (flags & (RENAME_EXCHANGE | RENAME_WHITEOUT))
         return -EINVAL;
     if (dir == newdir && !strcmp(name, newname))
         return 0;
@@ -411,9 +482,12 @@ int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, 
         return -ENOMEM;
     cleanup_content struct view_content content = {.fd = -1};
     cleanup_close int fd = -1;
-    struct owner o = owner_of(m, dirfd, &v, n);
+    cleanup_free void *acl = NULL;
+    struct owner o;
     pthread_mutex_lock(&m->copy_up);
-    int rc = library_open_view(m->config.library, &v, &content);
+    int rc = owner_of(m, dirfd, &v, n, &o, &acl);
+    if (!rc)
+        rc = library_open_view(m->config.library, &v, &content);
     if (!rc) {
         fd = materialise(newdirfd, newname, &content, &o, !(flags & RENAME_NOREPLACE));
         rc = fd < 0 ? fd : 0;

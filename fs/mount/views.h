@@ -17,6 +17,12 @@ void view_attributes(struct mount *m, struct node *n, struct stat *st);
 /* The node and the entry of a view that the library has at (dir, name). 0 or negative errno. */
 int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, const struct view *view,
                struct fuse_entry_param *e, struct node **out);
+/* An O_PATH descriptor of the view's recording, whose rights and ACL are the view's; negative errno: -ENOENT when
+ * it has gone. */
+int view_recording(struct mount *m, struct node *n);
+/* Whether the caller may do this (R_OK, W_OK) with the view: where the kernel does not know the recording's ACL,
+ * the backing filesystem is asked. 0 or negative errno. */
+int view_permits(fuse_req_t req, struct mount *m, struct node *n, int mask);
 /* True if everybody sees a view of this name (and no real file is asked about). */
 bool view_visible(struct mount *m, const struct node *dir, const char *name);
 

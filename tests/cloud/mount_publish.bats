@@ -197,7 +197,7 @@ web_port() {
 }
 
 @test "a direct call of something too large for a request goes by address" {
-    sox -n -r 48000 -c 2 -b 16 "$T/large.wav" synth 45 noise vol 0.01
+    sox -n -r 48000 -c 1 -b 16 "$T/large.wav" synth 90 noise vol 0.01
     cloud_mount dashscope.model=fun-asr-flash-2026-06-15
     drop large.wav "$T/large.wav"
     fetched large

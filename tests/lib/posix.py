@@ -13,44 +13,8 @@ import stat
 import sys
 import threading
 
-libc = ctypes.CDLL(None, use_errno=True)
-RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
-PUNCH_HOLE, KEEP_SIZE = 2, 1
-
-
-def fails(number, function, *arguments, **keywords):
-    """The call must fail with that errno (or one of them)."""
-    numbers = number if isinstance(number, tuple) else (number,)
-    try:
-        function(*arguments, **keywords)
-    except OSError as e:
-        assert e.errno in numbers, f"got {errno.errorcode[e.errno]}, expected {[errno.errorcode[n] for n in numbers]}"
-    else:
-        raise AssertionError(f"succeeded, expected {[errno.errorcode[n] for n in numbers]}")
-
-
-def call(function, *arguments):
-    if function(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def rename(old, new, flags=0):
-    call(libc.renameat2, -100, os.fsencode(old), -100, os.fsencode(new), flags)
-
-
-def fallocate(fd, mode, offset, length):
-    call(libc.fallocate, fd, mode, ctypes.c_long(offset), ctypes.c_long(length))
-
-
-def put(path, data=b""):
-    with open(path, "wb") as f:
-        f.write(data)
-
-
-def get(path):
-    with open(path, "rb") as f:
-        return f.read()
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from syscalls import KEEP_SIZE, PUNCH_HOLE, RENAME_EXCHANGE, RENAME_NOREPLACE, call, fails, fallocate, get, libc, put, rename  # noqa: E402
 
 
 def case_create():

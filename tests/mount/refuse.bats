@@ -42,12 +42,12 @@ refused() {
     mkdir "$STORE"
     start_mount
     stop_mount
-    assert_equal "$(names "$STORE")" "inbox state"
+    assert_equal "$(names "$STORE")" "inbox state trash"
     assert_equal "$(stat -c %a "$STORE/state")" 700
     STORE=$T/other
     start_mount
     stop_mount
-    assert_equal "$(names "$STORE")" "inbox state"
+    assert_equal "$(names "$STORE")" "inbox state trash"
 }
 
 # bats test_tags=core
