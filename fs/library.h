@@ -83,7 +83,7 @@ struct view_entry {
  * leaves those out. */
 int library_list_views(struct library *lib, struct file_id directory, struct view_entry **entries,
                        size_t *count);
-/* 0 or negative errno: -EIO when the result is damaged (it is then made again). */
+/* 0 or negative errno: -EUCLEAN when the result is damaged (it is then made again). */
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out);
 /* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
  * text retries the job. 0 or -ENOENT. */

@@ -18,7 +18,7 @@
 #include "fs/inbox/store.h"
 #include "fs/jobs/pool.h"
 
-#define EVERYTHING (COMPARE_WRITTEN | COMPARE_CLOSED | COMPARE_GONE | COMPARE_ALL)
+#define ANYTHING (COMPARE_WRITTEN | COMPARE_CLOSED | COMPARE_ALL)
 
 /* ---- one name ---- */
 
@@ -181,7 +181,7 @@ int compare_name(struct intake *in, const struct place *place, unsigned events)
     enum verdict verdict = judge(in, place, &seen, events);
     if (verdict == AGREES)
         return 0;
-    if (verdict == LATER || (loses_a_recording(in, place, verdict) && !(events & (COMPARE_GONE | COMPARE_ALL))))
+    if (verdict == LATER || (loses_a_recording(in, place, verdict) && !(events & COMPARE_GONE)))
         return 1;
     return settle_difference_alone(in, place, events) == LATER;
 }
@@ -237,7 +237,8 @@ static void recheck_run(void *arg)
     if (!atomic_load(&r->in->stopping))
         library_names_of(r->in->config.library, r->id, &names, &count);
     for (size_t i = 0; i < count; i++)
-        compare_name(r->in, &(struct place){names[i].directory, names[i].path, names[i].name}, EVERYTHING);
+        if (compare_name(r->in, &(struct place){names[i].directory, names[i].path, names[i].name}, ANYTHING) == 1)
+            intake_scan(r->in, ""); /* it is gone, unless it was renamed */
     known_names_free(names, count);
     free(r);
 }
@@ -258,17 +259,25 @@ struct scanning {
     struct intake *in;
     char *path;
     size_t seen, taken;
+    /* What is gone may have been moved to where this scan had been already, or comes later: it is gone when a second one
+     * has not found it. */
+    bool sure;
+    size_t gone;
 };
 
 static void scan_found(void *context, const struct place *place, const struct store_stat *st)
 {
     struct scanning *s = context;
     struct seen seen = {.st = *st};
-    s->seen++;
-    enum verdict verdict = judge(s->in, place, &seen, EVERYTHING);
+    s->seen += !s->sure;
+    enum verdict verdict = judge(s->in, place, &seen, ANYTHING);
     if (verdict == AGREES || verdict == LATER)
         return;
-    verdict = settle_difference_alone(s->in, place, EVERYTHING);
+    if (!s->sure && loses_a_recording(s->in, place, verdict)) {
+        s->gone++;
+        return;
+    }
+    verdict = settle_difference_alone(s->in, place, ANYTHING);
     s->taken += verdict == NEW || verdict == TOUCHED || verdict == CHANGED;
 }
 
@@ -278,7 +287,19 @@ static void scan_check(void *context, struct file_id directory, const char *path
     (void)id;
     struct scanning *s = context;
     if (path_is_below(path, s->path) && !atomic_load(&s->in->stopping))
-        compare_name(s->in, &(struct place){directory, path, name}, EVERYTHING);
+        s->gone +=
+            compare_name(s->in, &(struct place){directory, path, name}, ANYTHING | (s->sure ? COMPARE_GONE : 0u)) == 1;
+}
+
+static int scan_once(struct scanning *s)
+{
+    struct intake *in = s->in;
+    struct scan_visitor visitor = {.found = scan_found, .context = s};
+    int rc = scan_inbox(in->config.inbox_fd, s->path, &in->stopping, &visitor);
+    /* A part that is no longer there has nothing in it. */
+    if (rc == 0 || (is_missing(rc) && *s->path))
+        library_each_name(in->config.library, scan_check, s);
+    return rc;
 }
 
 static void verify_name(void *context, struct file_id directory, const char *path, const char *name,
@@ -304,11 +325,11 @@ static void scan_run(void *arg)
     bool everything = !*s->path;
     if (everything)
         atomic_store(&in->scan_queued, false);
-    struct scan_visitor visitor = {.found = scan_found, .context = s};
-    int rc = scan_inbox(in->config.inbox_fd, s->path, &in->stopping, &visitor);
-    /* A part that is no longer there has nothing in it. */
-    if (rc == 0 || (is_missing(rc) && !everything))
-        library_each_name(in->config.library, scan_check, s);
+    int rc = scan_once(s);
+    if (s->gone > 0) {
+        s->sure = true;
+        scan_once(s);
+    }
     bool first = rc == 0 && everything && !atomic_exchange(&in->scanned, true);
     if (rc == 0 && (first || s->taken))
         in->config.log(LOG_INFO, "looked through inbox/%s: %zu recordings, %zu new or changed", s->path,

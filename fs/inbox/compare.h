@@ -19,7 +19,7 @@ enum compare_event {
     COMPARE_CLOSED = 2,  /* somebody had it open for writing, and wrote by a mapping perhaps */
     COMPARE_GONE = 4,    /* if it is gone, or another file in its place, that is to be believed: it has not just been
                             moved to a name that is looked at next */
-    COMPARE_ALL = 8,     /* the same if its directory is no longer at that path */
+    COMPARE_ALL = 8,     /* if its directory is no longer at that path, nothing is there */
 };
 
 /* Looks at one name; `events` is a set of enum compare_event. Names of other files than recordings are none of its

@@ -525,9 +525,12 @@ static void settle_outside(struct intake *in, const struct store_stat *st)
 void intake_found(struct intake *in, const struct place *place, const struct store_stat *st)
 {
     struct directory d = {in->config.inbox_fd, place->path};
+    enum content_state state = library_compare_content(in->config.library, st->id, &st->stat);
+    if (state == CONTENT_OTHER || state == CONTENT_STRANGER)
+        library_invalidate_content(in->config.library, st->id);
     library_add_name(in->config.library, place, st->id, real_file_exists, &d);
     /* Another name of a file that is known needs no reading. */
-    if (library_compare_content(in->config.library, st->id, &st->stat) != CONTENT_CURRENT)
+    if (state != CONTENT_CURRENT)
         settle_outside(in, st);
 }
 

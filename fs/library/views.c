@@ -441,7 +441,7 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
         return -ESTALE;
     if (fd >= 0 || fd == -ENOENT) {
         result_lost(lib, &view->job);
-        return -EIO;
+        return -EUCLEAN;
     }
     return fd;
 }

@@ -21,7 +21,8 @@ void reply_rc(fuse_req_t req, struct mount *m, int rc)
         errno = -rc;
         rc = resolve_error(m);
     }
-    fuse_reply_err(req, rc == -ENOSYS ? EOPNOTSUPP : -rc);
+    /* A damaged result is made again: that is no fault of the disk. */
+    fuse_reply_err(req, rc == -ENOSYS ? EOPNOTSUPP : rc == -EUCLEAN ? EIO : -rc);
 }
 
 void reply_entry(fuse_req_t req, struct mount *m, const struct fuse_entry_param *e)

@@ -116,3 +116,17 @@ int materialise(int dirfd, const char *name, const struct view_content *content,
     rc = rename_into_place(dirfd, temporary, name, replace);
     return rc ? rc : steal_fd(fd);
 }
+
+int materialise_unnamed(int dirfd, const struct view_content *content, const struct owner *owner)
+{
+    char temporary[TEMPORARY_SIZE];
+    temporary_name(temporary);
+    cleanup_close int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) { /* a filesystem without unnamed files */
+        fd = openat(dirfd, temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 || unlinkat(dirfd, temporary, 0))
+            return -errno;
+    }
+    int rc = finish(fd, content, owner);
+    return rc ? rc : steal_fd(fd);
+}

@@ -19,3 +19,5 @@ struct owner {
  * owner stays the daemon's. A descriptor open for reading and writing, or negative errno (-EEXIST). */
 int materialise(int dirfd, const char *name, const struct view_content *content, const struct owner *owner,
                 bool replace);
+/* The same without a name, as a file that was deleted while it is open; on the filesystem of dirfd. */
+int materialise_unnamed(int dirfd, const struct view_content *content, const struct owner *owner);

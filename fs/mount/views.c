@@ -270,6 +270,28 @@ static int open_real(struct mount *m, struct node *real, int flags)
     return path < 0 ? path : reopen(path, backing_flags(flags));
 }
 
+/* The view was deleted, or a real file has its place: as with any deleted file, who has it open goes on with what
+ * was there, and nobody else sees what is written. *real is a reference. A descriptor or negative errno. Under
+ * copy_up. */
+static int go_on_deleted(struct mount *m, struct node *n, const struct view_content *content, struct node **real)
+{
+    struct view ignored;
+    struct owner o = {.acl = NULL};
+    *real = NULL;
+    node_view_read(&m->nodes, n, &ignored, &o.uid, &o.gid, &o.mode);
+    cleanup_close int fd = materialise_unnamed(m->config.inbox_fd, content, &o);
+    struct statx x;
+    int rc = fd < 0 ? fd : stat_at(fd, "", &x);
+    if (rc)
+        return rc;
+    struct node_fact fact = fact_from_statx(&x);
+    *real = node_real(&m->nodes, &fact, NULL, NULL, false, 0, NULL);
+    if (!*real)
+        return -ENOMEM;
+    node_become(&m->nodes, n, *real);
+    return steal_fd(fd);
+}
+
 int view_handle_fd(struct mount *m, struct handle *h, pid_t pid)
 {
     int fd = atomic_load(&h->base.fd);
@@ -281,8 +303,14 @@ int view_handle_fd(struct mount *m, struct handle *h, pid_t pid)
         struct node *real = NULL, *n = h->base.node; /* changes under copy_up only */
         int rc = copy_up(m, n, &h->content, false, &real);
         fd = rc ? rc : open_real(m, real, h->flags);
+        bool deleted = fd == -ESTALE && wants_write(h->flags);
+        if (deleted) {
+            node_put(&m->nodes, real);
+            fd = go_on_deleted(m, n, &h->content, &real);
+        }
         if (fd >= 0) {
-            handle_opened(m, h, real->file, pid);
+            if (!deleted)
+                handle_opened(m, h, real->file, pid);
             node_move_handle(&m->nodes, &h->base, real, fd);
         }
         node_put(&m->nodes, real);
@@ -422,7 +450,8 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
 {
     if (node_handle_is_behind(&m->nodes, &h->base)) {
         int fd = view_handle_fd(m, h, 0);
-        return fd < 0 ? fd : -EAGAIN;
+        if (fd != -ESTALE) /* what it became is deleted: the text as it was is left */
+            return fd < 0 ? fd : -EAGAIN;
     }
     if (h->content.fd >= 0) {
         ssize_t n = pread(h->content.fd, data, size, off);

@@ -1,6 +1,6 @@
-"""Every way to change a file's content, and what looks like one: change_ways.py list|do changes|others DIRECTORY.
+"""Every way to change a file's content, and what looks like one: change_ways.py list|apply changes|others DIRECTORY.
 
-`list` prints the names of the ways; `do` does each to the file NAME.wav, which is there, of 64 KiB at least, and has been transcribed.
+`list` prints the names of the ways; `apply` does each to the file NAME.wav, which is there, of 64 KiB at least, and has been transcribed.
 `changes` must reach the recogniser; `others` leave the content as it is.
 """
 

@@ -70,6 +70,7 @@ cloud_kills() {
             direct) cloud_kill "${CLOUD_WINDOWS_direct[direct++ % ${#CLOUD_WINDOWS_direct[@]}]}" ;;
             esac
         done
+        wait_for -t 30 cloud_all_taken "$n" # with these settings and no others
     done
     # Everything ends, whatever the settings are by now …
     wait_for -t $((30 + jobs * 2)) cloud_all_there "$jobs"
@@ -118,6 +119,10 @@ cloud_kill() { # WINDOW
     crash_mount
     control DELETE faults >/dev/null
     start_mount "$MOUNT_OPTIONS"
+}
+
+cloud_all_taken() { # JOBS
+    [ "$("$SCRIBECTL" status --json "$INBOX" | jq '[.items[] | select(.state != "arriving")] | length')" = "$1" ]
 }
 
 cloud_all_there() { # JOBS

@@ -212,9 +212,6 @@ ACTS = {
     "link": (hard_link, NOBODY, errno.EPERM, ("view",)),
     "exchange": (make_exchange, NOBODY, errno.EINVAL, ("view",)),
 }
-# After these the name was given up: it is not free for the view again until somebody asks for it.
-WHITED_OUT = ("delete", "rename", "move", "rename-over", "back-up", "delete-and-put")
-
 
 # ---- The cells -----------------------------------------------------------------------------------------------------------------
 

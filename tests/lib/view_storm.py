@@ -1,8 +1,8 @@
 """Several processes do everything at once that can be done to recordings and their views: view_storm.py INBOX SECONDS SEED.
 
-Three folders, four recordings in each at most, three contents. What is read of a text is checked each time: it is one of the three
-transcripts, or what the storm has put there, and lines added to that; never half of it, never another's. A call may find that a name is gone or taken
-by now; every other error is a fault.
+Three folders, ten recordings in each at most, three contents. What is read of a text is checked each time: it is one of the three
+transcripts, or what the storm has put there, and lines added to that; never half of it, never another's. A call may find that a name
+is gone or taken by now; every other error is a fault.
 """
 
 import ctypes
@@ -16,9 +16,10 @@ import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 PROCESSES = 4
-FOLDERS, STEMS, FORMATS = ("a", "b", "c"), ("one", "two", "three", "four"), ("txt", "srt", "json")
+FOLDERS, STEMS, FORMATS = ("a", "b", "c"), tuple("klmnopqrst"), ("txt", "srt", "json")
 CONTENTS = [b"say the words of content %d\n" % i for i in range(3)]
-TEXT = re.compile(rb"(\A\Z|\A[Tt]he words of content [0-2]\.?\n+|\Amine\n)(edit \d+\n)*\Z")
+TRANSCRIPT = rb"\[00:00:00\] the words of content [0-2]\n"
+TEXT = re.compile(rb"\A(|" + TRANSCRIPT + rb"|mine\n)(edit \d+\n)*\Z")
 EXPECTED = {errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY}
 
 
@@ -31,7 +32,7 @@ class Storm:
     def __init__(self, inbox, seed):
         self.inbox, self.random, self.number = inbox, random.Random(seed), 0
         self.counts = {}
-        self.errors = {}
+        self.transcripts = 0
 
     def folder(self):
         return f"{self.inbox}/{self.random.choice(FOLDERS)}"
@@ -111,6 +112,7 @@ class Storm:
         with open(self.text(), "rb") as f:
             content = f.read()
             assert TEXT.match(content), content
+            self.transcripts += content.startswith(b"[")
             size = os.fstat(f.fileno()).st_size
             if size:
                 with mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as mapping:
@@ -129,33 +131,33 @@ class Storm:
                 if e.errno not in EXPECTED:
                     raise
 
+    # How often each is tried while contents come, and in the calm after that, when there are views to do things to.
     ODDS = (
-        [drop] * 8 + [drop_by_rename] * 8 + [rename_recording] * 4 + [exchange_recordings] * 2 + [link_recording] * 2 + [delete_recording] * 3 + [exchange_folders]
-        + [move_folder] + [edit] * 4 + [put_over] * 3 + [delete_view] * 4 + [rename_view] * 3 + [touch] * 2 + [read] * 20 + [look] * 6
+        {drop: 40, drop_by_rename: 40, rename_recording: 10, exchange_recordings: 10, link_recording: 10, delete_recording: 20,
+         remove_all: 1, edit: 5, put_over: 5, delete_view: 10, rename_view: 5, read: 40, look: 10},
+        {rename_recording: 2, exchange_recordings: 10, link_recording: 4, delete_recording: 1, exchange_folders: 2, move_folder: 2,
+         edit: 4, put_over: 2, delete_view: 20, rename_view: 5, touch: 10, read: 100, look: 20},
     )  # fmt: skip
 
     def run(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            act = self.random.choice(self.ODDS)
-            # Two seconds of three no content comes, so that there are views to do things to.
-            if "drop" in act.__name__ and int(time.time()) % 3:
-                continue
-            if self.random.random() < 0.002:
-                act = Storm.remove_all
+            odds = self.ODDS[int(time.time() * 2) % 4 > 0]
+            act = self.random.choices(list(odds), odds.values())[0]
             try:
                 act(self)
                 self.counts[act.__name__] = self.counts.get(act.__name__, 0) + 1
             except OSError as e:
                 view_exchange = e.errno == errno.EINVAL and "exchange" in act.__name__
-                if e.errno not in EXPECTED and not view_exchange:
+                # It was open as a view, became a file by another's edit, and that was deleted: there is nothing to write to.
+                lost = e.errno == errno.ESTALE and act is Storm.edit
+                if e.errno not in EXPECTED and not view_exchange and not lost:
                     print(f"{act.__name__}: {e}", flush=True)
                     return 1
             except AssertionError as e:
                 print(f"{act.__name__}: {e}", flush=True)
                 return 1
-            if self.random.random() < 0.01:
-                time.sleep(0.05)  # something may be finished
+            time.sleep(0.002)  # something may be finished
         return 0
 
 
@@ -163,6 +165,13 @@ def main():
     inbox, seconds, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     for folder in FOLDERS:
         os.mkdir(f"{inbox}/{folder}")
+    # Each content is known before: only then are there views while all this goes on.
+    os.mkdir(f"{inbox}/known")
+    for i, content in enumerate(CONTENTS):
+        with open(f"{inbox}/known/{i}.wav", "wb") as f:
+            f.write(content)
+    while not all(os.path.exists(f"{inbox}/known/{i}.{form}") for i in range(len(CONTENTS)) for form in FORMATS):
+        time.sleep(0.02)  # the test has a time limit
     children = []
     for i in range(PROCESSES):
         pid = os.fork()
@@ -170,7 +179,7 @@ def main():
             storm = Storm(inbox, seed * PROCESSES + i)
             try:
                 failed = storm.run(seconds)
-                print({k: v for k, v in sorted(storm.counts.items())}, flush=True)
+                print(f"{storm.transcripts} transcripts read;", *(f"{k} {v}" for k, v in sorted(storm.counts.items())), flush=True)
             except BaseException as e:
                 print(repr(e), flush=True)
                 failed = 1

@@ -42,7 +42,6 @@ twice() {
     assert_equal "$(worker_starts)" 4
 }
 
-# bats test_tags=core
 @test "what is at work goes on, and a deleted transcript stays deleted, when a recording is renamed in the store" {
     start_mount workers=1
     recording "$INBOX/done.wav"
@@ -63,7 +62,6 @@ twice() {
     assert_equal "$(worker_starts)" 2
 }
 
-# bats test_tags=core
 @test "a folder moved in with files, moved within, exchanged, moved out" {
     start_mount
     mkdir -p "$T/outside/f/sub"
@@ -95,7 +93,6 @@ twice() {
     assert_equal "$(names "$INBOX")" "fence"
 }
 
-# bats test_tags=core
 @test "rsync of a tree straight into the store; a second run does nothing; --delete" {
     start_mount
     mkdir -p "$T/source/a/b" "$T/source/c"
@@ -118,7 +115,6 @@ twice() {
     assert_equal "$(worker_starts)" 42
 }
 
-# bats test_tags=core
 @test "a file that is still written in the store is left alone until its writer has closed it" {
     start_mount
     exec 7>"$RAW/slow.wav"
@@ -149,7 +145,6 @@ twice() {
     assert_equal "$(worker_starts)" 8
 }
 
-# bats test_tags=core
 @test "names and contents read through the mount are the new ones" {
     start_mount
     missing "$INBOX/a.wav"

@@ -33,7 +33,7 @@ made_from_its_content() { # WAY
     recordings changes
     mkdir "$T/before"
     cp "$INBOX"/*.json "$T/before"
-    py "$LIB/change_ways.py" do changes "$INBOX"
+    py "$LIB/change_ways.py" apply changes "$INBOX"
     while IFS= read -r way; do
         wait_for made_from_its_content "$way"
         refute cmp -s "$T/before/$way.json" "$INBOX/$way.json"
@@ -51,7 +51,7 @@ made_from_its_content() { # WAY
 @test "what changes no content starts nothing, and the views are the same" {
     recordings others
     (cd "$INBOX" && stat -c '%n %i %s %Y' ./*.txt ./*.srt ./*.json) >"$T/before"
-    py "$LIB/change_ways.py" do others "$INBOX"
+    py "$LIB/change_ways.py" apply others "$INBOX"
     fence
     while IFS= read -r way; do
         transcribed "$INBOX/$way"

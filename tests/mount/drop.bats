@@ -182,7 +182,6 @@ count_is() { # NUMBER SUFFIX
     done
 }
 
-# bats test_tags=core
 @test "the same content again, by copy, hard link or a second drop, is done at once" {
     recording "$T/talk.wav"
     cp "$T/talk.wav" "$INBOX/one.wav"
@@ -316,7 +315,6 @@ count_is() { # NUMBER SUFFIX
     assert_equal "$(worker_starts)" 1
 }
 
-# bats test_tags=core
 @test "what changed in the store while scribefs was not running is found at the next start" {
     mkdir "$INBOX/dir"
     recording "$INBOX/kept.wav"

@@ -31,7 +31,7 @@ table() { # PHASE [restarted]
     "$SCRIBECTL" restore "$INBOX"
     table restored
     assert_equal "$(worker_starts)" 2
-    assert_equal "$(rm -r "$INBOX"/* 2>&1)" ""
+    assert_equal "$(rm -r "${INBOX:?}"/* 2>&1)" ""
     assert_equal "$(names "$RAW")" ""
 }
 
@@ -54,11 +54,17 @@ moved() { mkdir "$1/sub" && mv "$1/talk.wav" "$1/sub/new.wav"; }
 renamed_twice() { mv "$1/talk.wav" "$1/new.wav" && mv "$1/new.wav" "$1/talk.wav"; }
 directory_renamed() { mv "$1" "$1.new"; }
 hard_linked() { ln "$1/talk.wav" "$1/new.wav"; }
-exchanged() { put "$1/new.wav" "say something else" && transcribed "$1/new" && py "$LIB/rename.py" exchange "$1/talk.wav" "$1/new.wav"; }
+exchanged() {
+    put "$1/new.wav" "say something else"
+    transcribed "$1/new"
+    py "$LIB/rename.py" exchange "$1/talk.wav" "$1/new.wav"
+}
 rewritten() { put "$1/talk.wav"; }
 replaced() { put "$1/.talk.wav.tmp" && mv "$1/.talk.wav.tmp" "$1/talk.wav"; }
 touched() { touch "$1/talk.wav" && chmod 600 "$1/talk.wav"; }
 changed() { put "$1/talk.wav" "say something else"; }
+changed_and_back() { changed "$1" && wait_for test -e "$1/talk.${2%% *}" && put "$1/talk.wav"; }
+dropped_again() { rm "$1/talk.wav" && put "$1/talk.wav"; }
 replaced_by_other() { put "$1/.talk.wav.tmp" "say something else" && mv "$1/.talk.wav.tmp" "$1/talk.wav"; }
 shadowed() { # a real file comes and goes
     local format
@@ -78,15 +84,16 @@ views_in() { # DIRECTORY BASE
     done
 }
 
-left() { # DELETED…: the formats that are not
+left() { # DELETED: the formats that are not
     local format
     for format in txt srt json; do
-        [[ " $* " == *" $format "* ]] || printf '%s ' "$format"
+        [[ " $1 " == *" $format "* ]] || printf '%s ' "$format"
     done
 }
 
 shown() { # DIRECTORY BASE FORMATS: exactly these, in listings too
-    [ "$(views_in "$1" "$2")" = "$3" ] && [ "$(find "$1" -maxdepth 1 \( -name "$2.txt" -o -name "$2.srt" -o -name "$2.json" \) | wc -l)" = "$(wc -w <<<"$3")" ]
+    [ "$(views_in "$1" "$2")" = "$3" ] &&
+        [ "$(find "$1" -maxdepth 1 \( -name "$2.txt" -o -name "$2.srt" -o -name "$2.json" \) | wc -l)" = "$(wc -w <<<"$3")" ]
 }
 
 # The circumstance, the directory and name where the recording is then, and what is shown there and elsewhere.
@@ -96,13 +103,13 @@ deleted_then() { # CHECK
         for how in "${CIRCUMSTANCES[@]}"; do
             d=$INBOX/$how-${deleted// /-}
             case $how in
-            renamed) "$1" "$d" new "$(left $deleted)" && "$1" "$d" talk "" ;;
-            moved) "$1" "$d/sub" new "$(left $deleted)" && "$1" "$d" talk "" ;;
-            directory_renamed) "$1" "$d.new" talk "$(left $deleted)" ;;
-            hard_linked) "$1" "$d" talk "$(left $deleted)" && "$1" "$d" new "$all" ;;
-            exchanged) "$1" "$d" new "$(left $deleted)" && "$1" "$d" talk "$all" ;;
-            changed | replaced_by_other) "$1" "$d" talk "$all" ;;
-            *) "$1" "$d" talk "$(left $deleted)" ;;
+            renamed) "$1" "$d" new "$(left "$deleted")" && "$1" "$d" talk "" ;;
+            moved) "$1" "$d/sub" new "$(left "$deleted")" && "$1" "$d" talk "" ;;
+            directory_renamed) "$1" "$d.new" talk "$(left "$deleted")" ;;
+            hard_linked) "$1" "$d" talk "$(left "$deleted")" && "$1" "$d" new "$all" ;;
+            exchanged) "$1" "$d" new "$(left "$deleted")" && "$1" "$d" talk "$all" ;;
+            changed | changed_and_back | dropped_again | replaced_by_other) "$1" "$d" talk "$all" ;;
+            *) "$1" "$d" talk "$(left "$deleted")" ;;
             esac || { echo "$how, deleted: $deleted" && ls -la "$d"* && return 1; }
         done
     done < <(deletions)
@@ -112,7 +119,7 @@ shown_soon() {
     wait_for -t 3 shown "$@"
 }
 
-CIRCUMSTANCES=(renamed moved renamed_twice directory_renamed hard_linked exchanged rewritten replaced touched changed replaced_by_other shadowed)
+CIRCUMSTANCES=(renamed moved renamed_twice directory_renamed hard_linked exchanged rewritten replaced touched changed changed_and_back dropped_again replaced_by_other shadowed)
 
 @test "a deletion follows the recording, and ends with its content: table" {
     local deleted how d format
@@ -163,7 +170,8 @@ edited_then() {
             directory_renamed) edited_is_kept "$d.new" "$format" && shown "$d.new" talk "txt srt json " ;;
             renamed | hard_linked | exchanged) edited_is_kept "$d" "$format" && wait_for unedited "$d/new.$format" ;;
             moved) edited_is_kept "$d" "$format" && wait_for unedited "$d/sub/new.$format" ;;
-            renamed_twice) edited_is_kept "$d" "$format" ;; # the stem of the views depends on how soon it was back
+            # The stem of the views depends on how soon it is back.
+            renamed_twice | dropped_again) edited_is_kept "$d" "$format" ;;
             # The views keep their stem, although a real file has it now.
             *) edited_is_kept "$d" "$format" && wait_for shown "$d" talk "txt srt json " && shown "$d" talk.wav "" ;;
             esac || { echo "$how, edited: $format" && ls -la "$d"* && return 1; }
@@ -312,6 +320,44 @@ os.unlink(path)
 assert os.pread(reader, 1000, 0) == b"XYZa"
 assert open(path, "rb").read() == was  # the view is back, and is another file
 END
+}
+
+@test "who has a view open when it is deleted or replaced reads and writes on, and nobody sees it" {
+    local way
+    for way in deleted replaced renamed; do
+        put "$INBOX/$way.wav"
+        transcribed "$INBOX/$way"
+    done
+    py - "$INBOX" "$RAW" <<'END'
+import os, sys
+inbox, raw = sys.argv[1:]
+def replace(path):
+    open(path + ".new", "wb").write(b"another")
+    os.rename(path + ".new", path)
+def rename(path):
+    os.rename(path, path + ".kept")
+for name, way in (("deleted", os.unlink), ("replaced", replace), ("renamed", rename)):
+    for form in ("txt", "srt", "json"):
+        path = f"{inbox}/{name}.{form}"
+        was = open(path, "rb").read()
+        reader, writer, shorter = os.open(path, os.O_RDONLY), os.open(path, os.O_RDWR | os.O_APPEND), os.open(path, os.O_RDWR)
+        way(path)
+        now = open(path, "rb").read() if os.path.exists(path) else None
+        assert os.write(writer, b"more") == 4
+        text = os.pread(writer, 100000, 0)
+        assert text.startswith(was) and text.endswith(b"more"), text
+        assert os.fstat(writer).st_size == len(text)
+        os.ftruncate(shorter, 3)
+        assert os.pread(shorter, 10, 0) == was[:3]
+        os.fsync(writer)
+        assert os.pread(reader, 3, 0) == was[:3]
+        for fd in (reader, writer, shorter):
+            os.close(fd)
+        if name != "renamed":  # that file is where it was renamed to, with all that was written
+            assert (open(path, "rb").read() if os.path.exists(path) else None) == now
+END
+    assert_equal "$(names "$RAW")" "deleted.wav renamed.json.kept renamed.srt.kept renamed.txt.kept renamed.wav replaced.json \
+replaced.srt replaced.txt replaced.wav"
 }
 
 @test "operations that views refuse are not refused to files after that" {

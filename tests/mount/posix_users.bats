@@ -26,8 +26,7 @@ daemon_is_itself() {
 threads_are_root() {
     local status
     for status in "/proc/$DAEMON/task"/*/status; do
-        awk -F'\t' '/^Uid:/ { if ($2 + $3 + $4 + $5) exit 1 } /^Gid:/ { if ($2 + $3 + $4 + $5) exit 1 } /^Groups:/ { if ($2 !~ /^ *$/) exit 1 }' \
-            "$status" || return 1
+        awk -F'\t' '/^[UG]id:/ && $2 + $3 + $4 + $5 || /^Groups:/ && $2 !~ /^ *$/ { exit 1 }' "$status" || return 1
     done
 }
 

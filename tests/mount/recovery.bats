@@ -101,7 +101,6 @@ is_layered() {
     rm "$MNT/file"
 }
 
-# bats test_tags=core
 @test "programs in the middle of a request get an error when the daemon is killed, and none waits on" {
     start_mount
     start writers "$PYTHON" -IBu -c '
@@ -160,7 +159,6 @@ print("ended", sorted(set(ends)))' "$INBOX"
     done
 }
 
-# bats test_tags=core
 @test "umount of a mount in use is refused and harms nothing" {
     start_mount
     exec 5>"$INBOX/file"

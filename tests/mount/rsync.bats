@@ -211,7 +211,8 @@ all_there() {
 
 @test "--delete, each of its kinds: no error, transcripts are deleted with what is not at the sender, and cost nothing twice" {
     tree "$T/source"
-    local kinds=(--delete --delete-before --delete-during --delete-delay --delete-after "--delete --force" "--delete --delete-excluded --exclude=*.md" "--delete --backup"
+    local kinds=(--delete --delete-before --delete-during --delete-delay --delete-after "--delete --force" "--delete --delete-excluded --exclude=*.md"
+        "--delete --backup"
         "--delete --inplace --ignore-errors") i
     for i in "${!kinds[@]}"; do
         rsync -a "$T/source/" "$INBOX/$i/"

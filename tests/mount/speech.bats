@@ -37,7 +37,6 @@ views_right() {
     assert_equal "$(word_error_rate "$(jq -r .text "$1.json")" "$(cat "$1.txt")" | cut -d' ' -f1)" 0
 }
 
-# bats test_tags=core
 @test "five librivox recordings: word error rates, no worse than the recogniser by hand" {
     local errors=0 words=0 hand_errors=0 n result
     start_mount
@@ -92,6 +91,7 @@ views_right() {
     wait_for missing "$INBOX/long.transcribing.txt"
 }
 
+# bats test_tags=core
 @test "a stereo recording at 44.1 kHz with a long silence in it" {
     start_mount
     sox "$(speech 0880)" -r 44100 -c 2 "$T/talk.wav"

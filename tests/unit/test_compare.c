@@ -435,7 +435,8 @@ static void inode_number_used_again(void **state)
     assert_int_equal(library_add_name(f->lib, &place, st.id, NULL, NULL), 0);
     assert_int_equal(library_set_content(f->lib, st.id, 0, &st.stat, &digest, &digest, "local", "{}"), 0);
     move(f, "a.wav", "b.wav", 0);
-    assert_int_equal(compare(f, "b.wav", COMPARE_WRITTEN), 0);
+    assert_int_equal(compare(f, "b.wav", 0), 0);
+    assert_false(is_read(f, "b.wav"));
     assert_int_equal(compare(f, "a.wav", COMPARE_GONE), 0);
     assert_true(has(f, "b.wav"));
     assert_true(pending(f, "b.wav"));
@@ -507,8 +508,10 @@ static void directory_renamed_by_the_mount_and_back_behind_it(void **state)
     write_file(f, "d/sub/a.wav", "x");
     known(f, "d/sub/a.wav");
     for (int i = 0; i < 3; i++) {
+        unsigned turn = intake_names_begin(f->in);
         move(f, "d", "e", 0);
         intake_directory_renamed(f->in, "d", "e");
+        intake_names_end(f->in, turn);
         move(f, "e", "d", 0);
     }
     intake_scan(f->in, "");
@@ -525,7 +528,11 @@ static void directory_removed_by_the_mount_at_an_old_place(void **state)
     write_file(f, "d/a.wav", "x");
     known(f, "d/a.wav");
     move(f, "d", "e", 0);
+    make_directory(f, "d");
+    unsigned turn = intake_names_begin(f->in);
+    remove_file(f, "d");
     intake_directory_removed(f->in, "d");
+    intake_names_end(f->in, turn);
     pool_stop(f->pool);
     assert_true(has(f, "e/a.wav"));
     assert_true(is_read(f, "e/a.wav"));
@@ -542,8 +549,10 @@ static void file_removed_by_the_mount_at_an_old_name(void **state)
     write_file(f, "a.wav", "y");
     struct place place = place_of(f, "a.wav", text);
     struct file_id id = status(f, "a.wav").id;
+    unsigned turn = intake_names_begin(f->in);
     remove_file(f, "a.wav");
     intake_removed(f->in, &place, id);
+    intake_names_end(f->in, turn);
     pool_stop(f->pool);
     assert_true(has(f, "b.wav"));
     assert_true(is_read(f, "b.wav"));
@@ -589,6 +598,46 @@ static void scan_finds_it_all(void **state)
     assert_false(has_name(f, "moved.wav"));
     assert_true(has(f, "e/a.wav") && is_read(f, "e/a.wav") && !pending(f, "e/a.wav"));
     assert_true(has(f, "new.wav") && pending(f, "new.wav"));
+}
+
+/* Names that were passed on, in the worst order for whoever walks. */
+static void scan_finds_rotated_names(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"a.wav", "b.wav", "c.wav", "d.wav", "e.wav", "f.wav"};
+    enum { COUNT = sizeof names / sizeof *names };
+    for (int i = 0; i < COUNT - 1; i++) {
+        write_file(f, names[i], names[i]);
+        known(f, names[i]);
+    }
+    for (int i = COUNT - 1; i > 0; i--)
+        move(f, names[i - 1], names[i], 0);
+    for (int i = 0; i < COUNT; i++) {
+        intake_scan(f->in, "");
+        intake_scan(f->in, "");
+    }
+    pool_stop(f->pool);
+    for (int i = 1; i < COUNT; i++)
+        assert_true(has(f, names[i]) && is_read(f, names[i]));
+    assert_false(has_name(f, "a.wav"));
+}
+
+/* A part of the store that cannot be read tells nothing. */
+static void scan_of_what_cannot_be_read(void **state)
+{
+    struct fixture *f = *state;
+    make_directory(f, "d");
+    write_file(f, "d/a.wav", "x");
+    known(f, "d/a.wav");
+    struct file_id id = status(f, "d/a.wav").id;
+    intake_scan(f->in, "d/a.wav/nothing");
+    char *path = in_store(f, "d");
+    assert_int_equal(chmod(path, 0), 0);
+    intake_scan(f->in, "");
+    pool_stop(f->pool);
+    assert_true(library_has_recording(f->lib, id));
+    assert_int_equal(chmod(path, 0700), 0);
+    free(path);
 }
 
 /* ---- at the same moment ---- */
@@ -639,6 +688,47 @@ static void renamed_by_the_mount_meanwhile(void **state)
         pthread_join(threads[i], NULL);
     assert_true(has(f, "a.wav"));
     assert_false(has_name(f, "b.wav"));
+}
+
+struct catching_up {
+    struct intake *in;
+    atomic_bool over;
+};
+
+static void *catch_up(void *argument)
+{
+    struct catching_up *c = argument;
+    intake_catch_up(c->in);
+    atomic_store(&c->over, true);
+    return NULL;
+}
+
+static unsigned turn_of(struct intake *in)
+{
+    pthread_mutex_lock(&in->turns.lock);
+    unsigned now = in->turns.now;
+    pthread_mutex_unlock(&in->turns.lock);
+    return now;
+}
+
+/* It waits for the changes that were under way, not for later ones, and holds up nobody. */
+static void catching_up(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        struct catching_up c = {.in = f->in};
+        pthread_t thread;
+        unsigned before = intake_names_begin(f->in);
+        assert_int_equal(pthread_create(&thread, NULL, catch_up, &c), 0);
+        while (turn_of(f->in) == before)
+            sched_yield();
+        unsigned later = intake_names_begin(f->in);
+        assert_false(atomic_load(&c.over));
+        intake_names_end(f->in, before);
+        pthread_join(thread, NULL);
+        intake_names_end(f->in, later);
+    }
+    intake_catch_up(f->in); /* nothing to wait for */
 }
 
 /* The mount deletes it and makes another: the new one is never removed, nor is the old one found again. */
@@ -728,8 +818,11 @@ int main(void)
         TEST(file_removed_by_the_mount_at_an_old_name),
         TEST(directory_gone),
         TEST(scan_finds_it_all),
+        TEST(scan_finds_rotated_names),
+        TEST(scan_of_what_cannot_be_read),
         TEST(renamed_by_the_mount_meanwhile),
         TEST(made_anew_by_the_mount_meanwhile),
+        TEST(catching_up),
         TEST(writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -491,7 +491,7 @@ static void a_lost_result_is_made_again(void **state)
     transcribed(f, "talk.mp3", 10, 1);
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
     assert_int_equal(results_drop(f->results, &key), 0);
-    assert_int_equal(library_open_view(f->lib, &view, &text), -EIO);
+    assert_int_equal(library_open_view(f->lib, &view, &text), -EUCLEAN);
     assert_int_equal(claim(f), 1);
 }
 

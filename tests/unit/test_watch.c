@@ -101,7 +101,10 @@ static void on_log(int priority, const char *format, ...)
 
 static void on_catch_up(void *context)
 {
-    ((struct fixture *)context)->caught_up = true;
+    struct fixture *f = context;
+    pthread_mutex_lock(&f->lock);
+    f->caught_up = true;
+    pthread_mutex_unlock(&f->lock);
 }
 
 static const struct watch_sink sink = {on_catch_up, on_name, on_directory, on_names_in, on_directory_gone, on_scan};
@@ -228,7 +231,9 @@ static void a_file_from_first_to_last(void **state)
     watch(f);
     write_file(f, "a.wav", "x");
     wait_told(f, "name a.wav written closed\n", 1);
+    pthread_mutex_lock(&f->lock);
     assert_true(f->caught_up);
+    pthread_mutex_unlock(&f->lock);
     write_file(f, "a.wav", "y");
     wait_told(f, "name a.wav written closed\n", 2);
     move(f, "a.wav", "b.wav");
@@ -386,8 +391,8 @@ static void a_directory_moved_whose_names_are_not_known(void **state)
     make_directory(f, "d/sub");
     write_file(f, "d/a.wav", "x");
     write_file(f, "d/sub/b.wav", "x");
-    watch(f);
     f->place = PLACE_UNKNOWN;
+    watch(f);
     move(f, "d", "e");
     wait_told(f, "name e/a.wav\n", 1);
     wait_told(f, "name e/sub/b.wav\n", 1);
@@ -398,8 +403,8 @@ static void a_directory_moved_that_was_known_elsewhere(void **state)
 {
     struct fixture *f = *state;
     make_directory(f, "d");
-    watch(f);
     f->place = PLACE_NEW;
+    watch(f);
     move(f, "d", "e");
     wait_told(f, "scan e\n", 1);
 }

@@ -92,6 +92,7 @@ static void upside_down(void **state)
     struct watched *t = tree();
     /* a/x became x, and a went into it: seen in the wrong order. */
     put(t, 2, watched_by_wd(t, 3), "a");
+    assert_path(t, 3, NULL);
     put(t, 3, watched_by_wd(t, 1), "x");
     assert_path(t, 3, "x");
     assert_path(t, 2, "x/a");
