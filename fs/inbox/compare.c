@@ -1,5 +1,5 @@
-/* Comparing: first without a lock, which is all there is to it in the normal case; if something differs, again while no
- * name can change through the mount, and then the library is told.
+/* Comparing: first without a lock, which is all there is to it in the normal case; if something differs,
+ * again while no name can change through the mount, and then the library is told.
  *
  * Lock order: in->names, then those inside the library and intake. */
 #include "fs/inbox/compare.h"
@@ -43,7 +43,8 @@ static bool is_missing(int rc)
     return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP;
 }
 
-/* 0, -ESTALE if the directory is not at that path (then nothing is there), or another errno if that cannot be told. */
+/* 0, -ESTALE if the directory is not at that path (then nothing is there), or another errno if that cannot be
+ * told. */
 static int look(struct intake *in, const struct place *place, struct seen *seen)
 {
     struct store_stat here;
@@ -75,7 +76,8 @@ static enum verdict judge_content(struct intake *in, const struct store_stat *st
     return TOUCHED;
 }
 
-static enum verdict judge(struct intake *in, const struct place *place, const struct seen *seen, unsigned events)
+static enum verdict judge(struct intake *in, const struct place *place, const struct seen *seen,
+                          unsigned events)
 {
     struct file_id known;
     int rc = library_find_name(in->config.library, place, &known);
@@ -237,7 +239,8 @@ static void recheck_run(void *arg)
     if (!atomic_load(&r->in->stopping))
         library_names_of(r->in->config.library, r->id, &names, &count);
     for (size_t i = 0; i < count; i++)
-        if (compare_name(r->in, &(struct place){names[i].directory, names[i].path, names[i].name}, ANYTHING) == 1)
+        if (compare_name(r->in, &(struct place){names[i].directory, names[i].path, names[i].name},
+                         ANYTHING) == 1)
             intake_scan(r->in, ""); /* it is gone, unless it was renamed */
     known_names_free(names, count);
     free(r);
@@ -259,8 +262,8 @@ struct scanning {
     struct intake *in;
     char *path;
     size_t seen, taken;
-    /* What is gone may have been moved to where this scan had been already, or comes later: it is gone when a second one
-     * has not found it. */
+    /* What is gone may have been moved to where this scan had been already, or comes later: it is gone when a
+     * second one has not found it. */
     bool sure;
     size_t gone;
 };
@@ -287,8 +290,8 @@ static void scan_check(void *context, struct file_id directory, const char *path
     (void)id;
     struct scanning *s = context;
     if (path_is_below(path, s->path) && !atomic_load(&s->in->stopping))
-        s->gone +=
-            compare_name(s->in, &(struct place){directory, path, name}, ANYTHING | (s->sure ? COMPARE_GONE : 0u)) == 1;
+        s->gone += compare_name(s->in, &(struct place){directory, path, name},
+                                ANYTHING | (s->sure ? COMPARE_GONE : 0u)) == 1;
 }
 
 static int scan_once(struct scanning *s)
@@ -382,7 +385,8 @@ static void on_scan(void *context, const char *path)
     intake_scan(context, path);
 }
 
-static void on_names_in(void *context, struct file_id id, void (*fn)(void *argument, const char *name), void *argument)
+static void on_names_in(void *context, struct file_id id, void (*fn)(void *argument, const char *name),
+                        void *argument)
 {
     const struct intake *in = context;
     struct known_name *names = NULL;
@@ -398,4 +402,5 @@ static void on_catch_up(void *context)
     intake_catch_up(context);
 }
 
-const struct watch_sink compare_sink = {on_catch_up, on_name, on_directory, on_names_in, on_directory_gone, on_scan};
+const struct watch_sink compare_sink = {on_catch_up, on_name,           on_directory,
+                                        on_names_in, on_directory_gone, on_scan};

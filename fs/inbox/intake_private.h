@@ -14,8 +14,9 @@ struct loop_timer;
 /* A file that is being read, or that came by another way than the mount. */
 struct noted {
     struct file_id id;
-    unsigned readings;      /* under way */
-    bool outside;           /* seen in the store itself: it must be as it is here when it is read, and without a writer */
+    unsigned readings; /* under way */
+    bool outside; /* seen in the store itself: it must be as it is here when it is read, and without a writer
+                   */
     int64_t size, mtime_ns; /* of an outside one */
     UT_hash_handle hh;
 };
@@ -24,16 +25,17 @@ struct intake {
     struct intake_config config;
     pthread_mutex_t lock;
     struct settle *settle;
-    struct noted *noted; /* under lock */
-    bool rearm_posted;   /* under lock: the loop has been told to look at the timer */
+    struct noted *noted;            /* under lock */
+    bool rearm_posted;              /* under lock: the loop has been told to look at the timer */
     unsigned long long moved_aside; /* under lock: directories so far */
     struct loop_timer *timer;
     struct loop_timer *later; /* for what could not be read, or could get no job */
     atomic_int stopping;
-    /* Held for reading while the mount changes a name and tells of it; for writing while the store is compared. */
+    /* Held for reading while the mount changes a name and tells of it; for writing while the store is
+     * compared. */
     pthread_rwlock_t names;
-    /* Changes under way, in two turns: new ones are counted in that of now, so that the end of those before can be waited
-     * for without holding up anybody. */
+    /* Changes under way, in two turns: new ones are counted in that of now, so that the end of those before
+     * can be waited for without holding up anybody. */
     struct {
         pthread_mutex_t lock;
         pthread_cond_t over;
@@ -46,10 +48,11 @@ struct intake {
 
 /* Could this name be a recording's? */
 bool intake_is_recording(const struct place *place);
-/* A regular file that intake was not told of has this name. Call it with in->names held for writing, as the next. */
+/* A regular file that intake was not told of has this name. Call it with in->names held for writing, as the
+ * next. */
 void intake_found(struct intake *in, const struct place *place, const struct store_stat *st);
-/* The content of a known file may have changed in the store itself: it is read again when it is quiet. `certain`:
- * until then it has no views. */
+/* The content of a known file may have changed in the store itself: it is read again when it is quiet.
+ * `certain`: until then it has no views. */
 void intake_changed(struct intake *in, const struct store_stat *st, bool certain);
 /* Waits until the changes of names that are under way now are told. Blocks nobody. */
 void intake_catch_up(struct intake *in);

@@ -1,6 +1,7 @@
-/* The thread sleeps in poll() until inotify has something; what that is goes into a table of names (struct entry), where
- * many events on one name are one entry; entries that were left alone for a moment are looked at. The descriptor is not
- * read at every event but some times a second, which lets the kernel merge those of a file that is being written.
+/* The thread sleeps in poll() until inotify has something; what that is goes into a table of names (struct
+ * entry), where many events on one name are one entry; entries that were left alone for a moment are looked
+ * at. The descriptor is not read at every event but some times a second, which lets the kernel merge those of
+ * a file that is being written.
  *
  * All state is the thread's own but the two flags and the eventfd. */
 #include "fs/inbox/watch.h"
@@ -8,8 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,34 +23,36 @@
 #include <unistd.h>
 
 #include <uthash.h>
-#include <utlist.h>
 
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/inbox/compare.h"
 #include "fs/inbox/names.h"
+#include "fs/inbox/remote.h"
 #include "fs/inbox/scan.h"
 #include "fs/inbox/store.h"
 #include "fs/inbox/watched.h"
 
 #define QUIET_MS 300
-#define BUSY_MS 2000      /* a name that is never quiet is looked at so often */
-#define DRAIN_MS 100      /* the events of so long are read at once */
-#define REBUILD_MS 2000   /* the least time between two rebuilds */
+#define BUSY_MS 2000       /* a name that is never quiet is looked at so often */
+#define DRAIN_MS 100       /* the events of so long are read at once */
+#define REBUILD_MS 2000    /* the least time between two rebuilds */
 #define MOST_ENTRIES 65536 /* beyond that a scan is cheaper */
-#define BATCH 512         /* names looked at before events are read again */
-#define TRIES 6           /* for a name whose directory is not where it was */
-#define LONGEST_SHIFT 4   /* looked at again: each time after twice as long, up to 16 times */
+#define BATCH 512          /* names looked at before events are read again */
+#define TRIES 6            /* for a name whose directory is not where it was */
+#define LONGEST_SHIFT 4    /* looked at again: each time after twice as long, up to 16 times */
 
-/* No IN_ATTRIB: neither a time nor an owner changes what is said in a recording, and truncate() is IN_MODIFY. */
-#define EVENTS                                                                                                         \
-    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ONLYDIR | IN_EXCL_UNLINK)
+/* No IN_ATTRIB: neither a time nor an owner changes what is said in a recording, and truncate() is IN_MODIFY.
+ */
+#define EVENTS                                                                                               \
+    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE | IN_ONLYDIR |         \
+     IN_EXCL_UNLINK)
 
 /* A name to look at. */
 struct entry {
     UT_hash_handle hh;
     int64_t first_ms, due_ms;
-    unsigned events; /* of a file: enum compare_event */
+    unsigned events;       /* of a file: enum compare_event */
     bool file, came, left; /* came, left: a directory did */
     int tries;
     int wd; /* of its directory; the key begins here */
@@ -170,7 +171,8 @@ static int add_watch(struct watch *w, int fd)
     }
     /* One that may not be read is none of ours, and one that has gone says so by itself. */
     if (errno == ENOSPC)
-        w->trouble = "the limit of inotify watches is reached (raise it: sysctl fs.inotify.max_user_watches=1048576, and "
+        w->trouble = "the limit of inotify watches is reached (raise it: sysctl "
+                     "fs.inotify.max_user_watches=1048576, and "
                      "start scribefs again)";
     else if (errno == ENOMEM)
         w->trouble = "there is not enough memory for inotify watches";
@@ -303,9 +305,10 @@ static void note_names_in(struct watch *w, struct watched_dir *d, const char *pa
     closedir(dir);
 }
 
-/* A directory that is at its place: watched from now on, with what is in it. `replaced`: another one left the place. */
-static void take_directory(struct watch *w, struct watched_dir *parent, int fd, const char *path, const char *name,
-                           struct file_id id, bool replaced)
+/* A directory that is at its place: watched from now on, with what is in it. `replaced`: another one left the
+ * place. */
+static void take_directory(struct watch *w, struct watched_dir *parent, int fd, const char *path,
+                           const char *name, struct file_id id, bool replaced)
 {
     bool known = watched_by_id(w->directories, id);
     struct walk walk = {.watch = w, .above = parent};
@@ -337,7 +340,8 @@ static void take_directory(struct watch *w, struct watched_dir *parent, int fd, 
 }
 
 /* Returns true to look again. */
-static bool look_at_directory(struct watch *w, const struct entry *e, struct watched_dir *parent, const char *above)
+static bool look_at_directory(struct watch *w, const struct entry *e, struct watched_dir *parent,
+                              const char *above)
 {
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s%s%s", above, *above ? "/" : "", e->name) < 0) {
@@ -479,34 +483,18 @@ static void scan_regularly(struct watch *w)
     }
 }
 
-bool watch_is_remote(long type)
-{
-    static const unsigned types[] = {
-        NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, FUSE_SUPER_MAGIC, V9FS_MAGIC,
-        AFS_SUPER_MAGIC, AFS_FS_MAGIC,    CEPH_SUPER_MAGIC, CODA_SUPER_MAGIC, OCFS2_SUPER_MAGIC,
-        0x01161970u, /* GFS2 */
-        0x0bd00bd0u, /* Lustre */
-        0x47504653u, /* GPFS */
-        0x786f4256u, /* VirtualBox shared folders */
-        0x19830326u, /* BeeGFS */
-    };
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if ((unsigned)type == types[i])
-            return true;
-    return false;
-}
-
 /* NULL, or why events are of no use. */
 static const char *open_inotify(struct watch *w)
 {
     struct statfs fs;
-    if (fstatfs(w->config.inbox_fd, &fs) == 0 && watch_is_remote(fs.f_type))
+    if (fstatfs(w->config.inbox_fd, &fs) == 0 && filesystem_is_remote(fs.f_type))
         return "it is on a network filesystem, where changes made elsewhere raise no events";
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->fd >= 0)
         return NULL;
     if (errno == EMFILE)
-        return "the limit of inotify instances is reached (raise it: sysctl fs.inotify.max_user_instances=1024, and "
+        return "the limit of inotify instances is reached (raise it: sysctl "
+               "fs.inotify.max_user_instances=1024, and "
                "start scribefs again)";
     return "inotify is not to be had";
 }
@@ -523,7 +511,8 @@ static void *run(void *argument)
         if (!w->trouble)
             watch_events(w);
         if (w->trouble)
-            w->config.log(LOG_NOTICE, "inbox is looked through every %d seconds for what is changed in the store "
+            w->config.log(LOG_NOTICE,
+                          "inbox is looked through every %d seconds for what is changed in the store "
                           "directly, as it cannot be watched: %s",
                           (w->config.poll_ms + 999) / 1000, w->trouble);
     }

@@ -1,8 +1,9 @@
-/* Watches the inbox in the store for what happens behind the mount's back, by inotify: one thread, asleep while nothing
- * happens. It tells names to look at, once they have been quiet for a moment; what that means is for others to say, as
- * every change through the mount is seen here too.
+/* Watches the inbox in the store for what happens behind the mount's back, by inotify: one thread, asleep
+ * while nothing happens. It tells names to look at, once they have been quiet for a moment; what that means
+ * is for others to say, as every change through the mount is seen here too.
  *
- * Where inotify does not work it has everything looked through every so often instead, and says so in the log, once. */
+ * Where inotify does not work it has everything looked through every so often instead, and says so in the
+ * log, once. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,14 +26,16 @@ enum watched_place {
 
 /* Called on the watch's thread. */
 struct watch_sink {
-    /* Events have been seen, and are going to be acted on: waits until whoever may have caused them has said so. */
+    /* Events have been seen, and are going to be acted on: waits until whoever may have caused them has said
+     * so. */
     void (*catch_up)(void *context);
     /* As compare_name(). */
     int (*name)(void *context, const struct place *place, unsigned events);
     /* The directory is at this path. */
     enum watched_place (*directory)(void *context, struct file_id id, const char *path);
     /* Calls fn for every name that is known in it: one may have gone before the directory was watched. */
-    void (*names_in)(void *context, struct file_id id, void (*fn)(void *argument, const char *name), void *argument);
+    void (*names_in)(void *context, struct file_id id, void (*fn)(void *argument, const char *name),
+                     void *argument);
     /* A directory was seen to leave this path. */
     void (*directory_gone)(void *context, const char *path);
     /* Look at everything at and below this path. Does not wait for it. */
@@ -43,8 +46,8 @@ struct watch_config {
     int inbox_fd; /* stays the caller's */
     enum watch_mode mode;
     int poll_ms;  /* between two scans without inotify */
-    int quiet_ms; /* a name is looked at when nothing happened to it for so long (or for some seconds something did); 0:
-                     300 */
+    int quiet_ms; /* a name is looked at when nothing happened to it for so long (or for some seconds
+                     something did); 0: 300 */
     int most;     /* directories watched; 0: as many as the system allows */
     const struct watch_sink *sink;
     void *context;
@@ -57,6 +60,3 @@ int watch_new(const struct watch_config *config, struct watch **out);
 void watch_begin(struct watch *w);
 /* Ends the thread; NULL is fine. What the sink uses must still be there. */
 void watch_free(struct watch *w);
-
-/* True for the types of statfs(2) where changes may come from elsewhere and raise no events here. Pure. */
-bool watch_is_remote(long filesystem_type);

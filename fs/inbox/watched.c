@@ -190,8 +190,8 @@ static void drop_tree(struct watched *t, struct watched_dir *d, void (*removed)(
     }
 }
 
-void watched_prune(struct watched *t, struct watched_dir *parent, const char *name, const struct file_id *keep,
-                   void (*removed)(void *context, int wd), void *context)
+void watched_prune(struct watched *t, struct watched_dir *parent, const char *name,
+                   const struct file_id *keep, void (*removed)(void *context, int wd), void *context)
 {
     struct watched_dir *d, *next;
     DL_FOREACH_SAFE(parent->children, d, next)

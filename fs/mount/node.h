@@ -122,6 +122,8 @@ struct node_table {
     void (*drop_directory)(
         struct dir_fd *dir); /* called with the lock held when a node with a cached descriptor goes */
     struct node *top, *status;
+    uid_t uid; /* the daemon's, to whom a view belongs whose recording was not seen yet */
+    gid_t gid;
 };
 
 /* `inbox_device` gets tag 0. 0 or -ENOMEM. */

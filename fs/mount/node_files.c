@@ -100,7 +100,7 @@ void node_view_free(struct node_view *v)
     free(v);
 }
 
-static struct node_view *view_copy(const struct view *view)
+static struct node_view *view_copy(const struct node_table *t, const struct view *view)
 {
     struct node_view *v = calloc(1, sizeof *v);
     if (!v)
@@ -115,7 +115,10 @@ static struct node_view *view_copy(const struct view *view)
     v->version = view->version;
     v->size = view->size;
     v->mtime = view->mtime;
-    v->mode = 0444; /* until its recording was seen */
+    /* Until its recording was seen nobody else may have it. */
+    v->uid = t->uid;
+    v->gid = t->gid;
+    v->mode = 0600;
     return v;
 }
 
@@ -160,7 +163,7 @@ struct node *node_view(struct node_table *t, const struct view *view, struct nod
         n->references++;
         refresh_recording_name(n->view, view->recording_name);
     } else {
-        struct node_view *copy = view_copy(view);
+        struct node_view *copy = view_copy(t, view);
         if (!copy)
             goto out;
         uint64_t derived = node_derive(t, NODE_KIND_VIEW(view->format), view->recording);

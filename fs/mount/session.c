@@ -121,6 +121,8 @@ static int find_inbox(struct mount *m)
     rc = node_table_init(&m->nodes, fact.file.dev, dir_fd_drop);
     if (rc)
         return rc;
+    m->nodes.uid = geteuid();
+    m->nodes.gid = getegid();
     m->inbox = node_real(&m->nodes, &fact, NULL, NULL, false, 0, NULL);
     return m->inbox ? 0 : -ENOMEM;
 }
@@ -291,6 +293,19 @@ static void drop_handles(struct mount *m)
         (S_ISDIR(h->node->type) ? dir_handle_drop : handle_drop)(m, h);
 }
 
+/* Ends the connection where it could not be aborted, as by an ordinary user where /sys/fs/fuse/connections is not there:
+ * the kernel does it when the last descriptor is closed. The number goes on to stand for a descriptor that is as
+ * dead. */
+static void sever(struct fuse_session *session)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return;
+    close(ends[0]);
+    dup3(ends[1], fuse_session_fd(session), O_CLOEXEC);
+    close(ends[1]);
+}
+
 /* The connection ended by itself: unmounted by somebody, or aborted. */
 static bool is_dead(struct fuse_session *session)
 {
@@ -311,6 +326,8 @@ void mount_free(struct mount *m)
             mountpoint_detach(m->config.mountpoint);
         if (!is_dead(m->session))
             mountpoint_abort(m->connection);
+        if (!is_dead(m->session))
+            sever(m->session);
     }
     announcer_free(m->announcer);
     notifier_stop(m->notifier);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "fs/mount/materialise.h"
 #include "fs/mount/notifier.h"
 #include "fs/mount/resolve.h"
+
+#define TRIES 10 /* how often a recording is looked for that was renamed a moment ago */
 
 /* A status text (transcribing, FAILED) tells; it is not for editing. */
 static bool is_status(enum view_format format)
@@ -121,17 +124,27 @@ int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, c
     struct view v;
     struct stat st;
     struct owner last;
-    bool seen = see_recording(dirfd, view, &x);
-    struct node *n = node_view(&m->nodes, view, dir, name, !seen || x.stx_nlink == 1, true);
+    struct view found = *view;
+    bool seen = see_recording(dirfd, &found, &x);
+    /* It is being renamed, exchanged or deleted: the library hears of that right after it was done. */
+    for (int i = 0; !seen && i < TRIES; i++) {
+        sched_yield();
+        if (library_find_view(m->config.library, dir->file, name, true, &found))
+            return -ENOENT;
+        seen = see_recording(dirfd, &found, &x);
+    }
+    struct node *n = node_view(&m->nodes, &found, dir, name, !seen || x.stx_nlink == 1, true);
     if (!n)
         return -ENOMEM;
     if (seen)
-        node_view_owner(&m->nodes, n, x.stx_uid, x.stx_gid, lasting_mode(dirfd, view, &x));
+        node_view_owner(&m->nodes, n, x.stx_uid, x.stx_gid, lasting_mode(dirfd, &found, &x));
     node_view_read(&m->nodes, n, &v, &last.uid, &last.gid, &last.mode);
     if (seen)
         last.mode = view_mode(&x);
     fill(n, &v, last.uid, last.gid, last.mode, &st);
     entry_fill(m, n, &st, e);
+    if (!seen)
+        e->attr_timeout = 0;
     *out = n;
     return 0;
 }

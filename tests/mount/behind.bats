@@ -235,7 +235,6 @@ PY
     [ "$(id -u)" = 0 ] || skip "needs root"
     unshare -Um --map-root-user true 2>/dev/null || skip "no user namespaces here"
     mkdir -p "$RAW/a" "$RAW/b" "$RAW/c"
-    MOUNT_OPTIONS=''
     # The limit is that of a user namespace; the mount is seen inside only.
     unshare -Um --map-root-user sh -c 'echo 3 >/proc/sys/user/max_inotify_watches && exec "$@"' - \
         "$SCRIBEFS" -f -o "$(base_options),rescan_seconds=1" "$STORE" "$MNT" >>"$LOG" 2>&1 </dev/null 3>&- 4>&- &

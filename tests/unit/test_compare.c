@@ -1,5 +1,5 @@
-/* What is in the store against what the library knows: every way a name, a file or a directory can have changed behind
- * the mount's back, and what the mount does at the same moment. */
+/* What is in the store against what the library knows: every way a name, a file or a directory can have
+ * changed behind the mount's back, and what the mount does at the same moment. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,7 +162,8 @@ static void known(struct fixture *f, const char *path)
     struct place place = place_of(f, path, text);
     assert_int_equal(library_add_name(f->lib, &place, st.id, NULL, NULL), 0);
     free(library_path_of(f->lib, st.id, &changes));
-    assert_int_equal(library_set_content(f->lib, st.id, changes, &st.stat, &digest, &digest, "local", "{}"), 0);
+    assert_int_equal(library_set_content(f->lib, st.id, changes, &st.stat, &digest, &digest, "local", "{}"),
+                     0);
 }
 
 static bool has(struct fixture *f, const char *path)
@@ -267,7 +268,8 @@ static void rewritten(void **state)
     assert_true(pending(f, "a.wav"));
 }
 
-/* `touch`, or a write through a mapping: read again, and its views stay until that says that it is another content. */
+/* `touch`, or a write through a mapping: read again, and its views stay until that says that it is another
+ * content. */
 static void touched(void **state)
 {
     struct fixture *f = *state;
@@ -660,7 +662,8 @@ static void *compare_for_ever(void *argument)
     return NULL;
 }
 
-/* The mount renames a recording to and fro: it is never taken for gone in between, or its job would be lost. */
+/* The mount renames a recording to and fro: it is never taken for gone in between, or its job would be lost.
+ */
 static void renamed_by_the_mount_meanwhile(void **state)
 {
     struct fixture *f = *state;

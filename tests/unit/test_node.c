@@ -399,7 +399,7 @@ static void new_content_is_a_new_node_with_the_same_inode_number(void **state)
     node_view_read(&f->t, n, &seen, &uid, &gid, &mode);
     assert_int_equal(seen.size, 20);
     assert_string_equal(seen.recording_name, "talk.wav");
-    assert_int_equal(mode, 0444);
+    assert_int_equal(mode, 0600);
 }
 
 static void a_view_whose_recording_was_renamed_moves_along(void **state)

@@ -22,11 +22,14 @@ enum act {
     ARRIVE,
     ARRIVE_RENAMED, /* renamed from a temporary name */
     AGAIN,
+    HELD,
     GONE,
     DUE,     /* exactly now, not a millisecond before: taken */
     NOT_DUE, /* nothing is due now */
     BUSY,
     IDLE,
+    PENDING,
+    NOT_PENDING,
 };
 
 struct step {
@@ -189,6 +192,12 @@ static const struct sequence sequences[] = {
       {9001, RELEASE, 1},
       {11001, DUE, 1}}},
     {"the scan finds it", {{0, AGAIN, 1}, {2000, DUE, 1}}},
+    {"a writer in the store has it open: again and again, at the slow pace",
+     {{0, MODIFY, 1}, {2000, DUE, 1}, {2000, NOT_PENDING, 1}, {2000, HELD, 1}, {2000, PENDING, 1}, {7000, DUE, 1},
+      {7000, HELD, 1}, {12000, DUE, 1}}},
+    {"open for writing and untouched: not pending, until something changes it",
+     {{0, OPEN, 1}, {0, NOT_PENDING, 1}, {0, BUSY, 1}, {10, MODIFY, 1}, {10, PENDING, 1}, {20, RELEASE, 1},
+      {20, PENDING, 1}, {2020, DUE, 1}, {2020, NOT_PENDING, 1}}},
     {"the scan finds a file that settles already: nothing is delayed",
      {{0, ARRIVE, 1}, {1500, AGAIN, 1}, {2000, DUE, 1}}},
     {"changed while it was digested",
@@ -244,6 +253,9 @@ static void play(void **state)
         case AGAIN:
             settle_again(s, id, t->at);
             break;
+        case HELD:
+            settle_held(s, id, t->at);
+            break;
         case GONE:
             settle_gone(s, id);
             break;
@@ -259,6 +271,10 @@ static void play(void **state)
         case BUSY:
         case IDLE:
             assert_int_equal(settle_busy(s, id), t->act == BUSY);
+            break;
+        case PENDING:
+        case NOT_PENDING:
+            assert_int_equal(settle_pending(s, id), t->act == PENDING);
             break;
         case END:
             break;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "fs/inbox/compare.h"
+#include "fs/inbox/remote.h"
 #include "fs/inbox/watch.h"
 #include "tests/unit/scratch.h"
 
@@ -22,22 +23,24 @@ struct fixture {
     struct watch *watch;
     pthread_mutex_t lock;
     pthread_cond_t told;
-    char *text;            /* what was told: a line for each call, such as "name d/a.wav written" */
+    char *text;               /* what was told: a line for each call, such as "name d/a.wav written" */
     enum watched_place place; /* of every directory */
-    const char *ask_again; /* the path of a name that is to be looked at again */
-    int answer;            /* … how often, or which */
-    bool held;             /* calls wait */
-    bool caught_up;        /* … with what led to the events */
+    const char *ask_again;    /* the path of a name that is to be looked at again */
+    int answer;               /* … how often, or which */
+    bool held;                /* calls wait */
+    bool caught_up;           /* … with what led to the events */
     char log[2000];
 };
 
 static struct fixture *fixture_of_log; /* log functions have no context */
 
-static void note(struct fixture *f, const char *what, const char *directory, const char *name, const char *more)
+static void note(struct fixture *f, const char *what, const char *directory, const char *name,
+                 const char *more)
 {
     char *all;
     pthread_mutex_lock(&f->lock);
-    if (asprintf(&all, "%s%s %s%s%s%s\n", f->text, what, directory, *directory && *name ? "/" : "", name, more) < 0)
+    if (asprintf(&all, "%s%s %s%s%s%s\n", f->text, what, directory, *directory && *name ? "/" : "", name,
+                 more) < 0)
         exit(99);
     free(f->text);
     f->text = all;
@@ -71,7 +74,8 @@ static enum watched_place on_directory(void *context, struct file_id id, const c
     return ((struct fixture *)context)->place;
 }
 
-static void on_names_in(void *context, struct file_id id, void (*fn)(void *argument, const char *name), void *argument)
+static void on_names_in(void *context, struct file_id id, void (*fn)(void *argument, const char *name),
+                        void *argument)
 {
     (void)context, (void)id;
     fn(argument, "known.wav");
@@ -107,7 +111,8 @@ static void on_catch_up(void *context)
     pthread_mutex_unlock(&f->lock);
 }
 
-static const struct watch_sink sink = {on_catch_up, on_name, on_directory, on_names_in, on_directory_gone, on_scan};
+static const struct watch_sink sink = {on_catch_up, on_name,           on_directory,
+                                       on_names_in, on_directory_gone, on_scan};
 
 static int count(const char *text, const char *line)
 {
@@ -126,7 +131,8 @@ static void wait_told(struct fixture *f, const char *line, int times)
     pthread_mutex_lock(&f->lock);
     while (count(f->text, line) < times)
         if (pthread_cond_timedwait(&f->told, &f->lock, &deadline) == ETIMEDOUT) {
-            print_error("waited in vain for %d times\n%swhile told:\n%slog: %s\n", times, line, f->text, f->log);
+            print_error("waited in vain for %d times\n%swhile told:\n%slog: %s\n", times, line, f->text,
+                        f->log);
             pthread_mutex_unlock(&f->lock);
             fail();
         }
@@ -451,7 +457,8 @@ static void a_directory_removed_and_made_again(void **state)
 static void a_link_to_a_directory_is_not_followed(void **state)
 {
     struct fixture *f = *state;
-    char *elsewhere = scratch_new(), *link = scratch_join(f->inbox, "link"), *file = scratch_join(elsewhere, "a.wav");
+    char *elsewhere = scratch_new(), *link = scratch_join(f->inbox, "link"),
+         *file = scratch_join(elsewhere, "a.wav");
     watch(f);
     assert_int_equal(symlink(elsewhere, link), 0);
     write_file(f, "first.wav", "x");
@@ -581,13 +588,20 @@ static void remote_filesystems(void **state)
         long type;
         bool remote;
     } table[] = {
-        {NFS_SUPER_MAGIC, true},   {(long)CIFS_SUPER_MAGIC, true}, {(int)SMB2_SUPER_MAGIC, true},
-        {FUSE_SUPER_MAGIC, true},  {V9FS_MAGIC, true},             {CEPH_SUPER_MAGIC, true},
-        {EXT4_SUPER_MAGIC, false}, {TMPFS_MAGIC, false},           {BTRFS_SUPER_MAGIC, false},
-        {XFS_SUPER_MAGIC, false},  {OVERLAYFS_SUPER_MAGIC, false},
+        {NFS_SUPER_MAGIC, true},
+        {(long)CIFS_SUPER_MAGIC, true},
+        {(int)SMB2_SUPER_MAGIC, true},
+        {FUSE_SUPER_MAGIC, true},
+        {V9FS_MAGIC, true},
+        {CEPH_SUPER_MAGIC, true},
+        {EXT4_SUPER_MAGIC, false},
+        {TMPFS_MAGIC, false},
+        {BTRFS_SUPER_MAGIC, false},
+        {XFS_SUPER_MAGIC, false},
+        {OVERLAYFS_SUPER_MAGIC, false},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        assert_int_equal(watch_is_remote(table[i].type), table[i].remote);
+        assert_int_equal(filesystem_is_remote(table[i].type), table[i].remote);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -172,9 +172,9 @@ static void swept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths),    cmocka_unit_test(moved),    cmocka_unit_test(exchanged),
+        cmocka_unit_test(paths),       cmocka_unit_test(moved),    cmocka_unit_test(exchanged),
         cmocka_unit_test(upside_down), cmocka_unit_test(replaced), cmocka_unit_test(in_order),
-        cmocka_unit_test(pruned),   cmocka_unit_test(dropped),  cmocka_unit_test(swept),
+        cmocka_unit_test(pruned),      cmocka_unit_test(dropped),  cmocka_unit_test(swept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
