@@ -147,3 +147,25 @@ signal.pause()' "$INBOX/talk.txt"
     rm "$INBOX/talk.wav"
     wait_for missing "$INBOX/talk.txt"
 }
+
+# As an ordinary user nothing can be aborted: the connection has to be severed.
+# bats test_tags=core
+@test "stopped while views are announced, again and again: the daemon ends, and takes its mount along" {
+    local round i
+    start_mount
+    echo "say the same words everywhere" >"$INBOX/known.wav"
+    transcribed "$INBOX/known"
+    for round in $(seq 6); do
+        mkdir "$INBOX/$round"
+        for i in $(seq 100); do
+            echo "say the same words everywhere" >"$INBOX/$round/$i.wav"
+        done
+        wait_for some_view "$INBOX/$round"
+        restart
+    done
+    assert_equal "$(worker_starts)" 1
+}
+
+some_view() {
+    find "$1" -name '*.json' | grep -q .
+}

@@ -61,21 +61,3 @@ has_views() { # RECORDING
 fence_views_alike() {
     wait_for same_as_before || { shown | diff "$T/before" - && false; }
 }
-
-@test "stopped while views are announced, again and again: the daemon ends, and takes its mount along" {
-    recording "$T/talk.wav"
-    cp "$T/talk.wav" "$INBOX/known.wav"
-    transcribed "$INBOX/known"
-    local round
-    for round in $(seq 10); do
-        mkdir "$INBOX/$round"
-        seq 100 | sed "s|.*|$INBOX/$round/&.wav|" | xargs tee <"$T/talk.wav" >/dev/null
-        wait_for some_view "$INBOX/$round"
-        restart
-    done
-    assert_equal "$(worker_starts)" 1
-}
-
-some_view() {
-    find "$1" -name '*.json' | grep -q .
-}
