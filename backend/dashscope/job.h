@@ -1,17 +1,22 @@
+/* clang-format off */
 /* Inside the cloud backend: one job, and the steps it goes through.
  *
- *   begin ── probe ── route ── convert ── publish ── vocabulary ─┬─ task:   intent ── submit ── watch ──
- * fetch ─┬─ remove ── end └─ direct: send ────────────────────────────────┘
+ *   begin ── probe ── route ── convert ── publish ── vocabulary
+ *     a task:  … intent ── submit ── watch ── fetch ── remove ── end
+ *     direct:  … send ── remove ── end
  *
  * A checkpoint is written before anything that must not be done twice or be forgotten:
  *
- *   {"publish": state of the publisher}                          while the recording is on its way
- *   {"object", "expires_ms", "model", "duration_ms"}             it is there; "intent": true just before it
- * is submitted {… "task", "submitted_ms", "vocabulary"}                     it was submitted "downloads": how
- * often the service could not fetch it; "place": where the object or the upload is
+ *   "publish"                          state of the publisher, while the recording is on its way
+ *   "object", "expires_ms", "model",
+ *   "duration_ms"                      it is there; with "intent_ms" just before it is submitted
+ *   "task", "submitted_ms",
+ *   "vocabulary"                       it was submitted
+ *   "downloads"                        how often the service could not fetch it
+ *   "place"                            where the object or the upload is
  *
- * A recording that is too long is cut after the route is known, and its parts go through this one by one
- * (parts.h). */
+ * A recording that is too long is cut after the route is known, and its parts go through this one by one (parts.h). */
+/* clang-format on */
 #pragma once
 
 #include "backend/base/buffer.h"
