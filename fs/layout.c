@@ -73,13 +73,23 @@ static int open_trash(int at)
     return fd;
 }
 
+/* A daemon that was killed or told to end holds its lock until the last thread of it has gone: who starts another
+ * right after that waits so long. */
+#define LOCK_WAIT_MS 3000
+#define LOCK_STEP_MS 20
+
 static int take_lock(struct layout *l, struct error *err)
 {
     l->lock_fd = openat(l->state_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (l->lock_fd < 0)
         return error_set(err, ERROR_PERSON, errno, "store.access", "%s/state/lock: %s", l->store,
                          strerror(errno));
-    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    int rc = flock(l->lock_fd, LOCK_EX | LOCK_NB);
+    for (int waited = 0; rc < 0 && errno == EWOULDBLOCK && waited < LOCK_WAIT_MS; waited += LOCK_STEP_MS) {
+        usleep(LOCK_STEP_MS * 1000);
+        rc = flock(l->lock_fd, LOCK_EX | LOCK_NB);
+    }
+    if (rc < 0)
         return refuse(err, errno, "store.running", l->store,
                       "another scribefs serves this store; stop it first");
     char pid[32];
