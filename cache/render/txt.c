@@ -8,6 +8,7 @@
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
 #include "cache/render/language.h"
+#include "cache/render/look.h"
 #include "cache/render/render.h"
 #include "cache/render/text.h"
 #include "cache/render/token.h"
@@ -74,7 +75,7 @@ static void add_paragraph(struct buffer *out, const struct heading *h, const str
 int render_txt(const struct transcript *t, const struct render_source *source, struct buffer *out)
 {
     const struct language *language = language_of(t);
-    struct heading heading = {language, language_names_channels(t), source && source->emotions};
+    struct heading heading = {language, language_names_channels(t), source && source->look && source->look->emotions};
     struct tokens tokens __attribute__((cleanup(tokens_clear))) = {0};
     int rc = tokens_of(t, language, false, &tokens);
     if (rc)

@@ -7,6 +7,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
+#include "cache/render/look.h"
 #include "cache/render/render.h"
 #include "cache/results.h"
 #include "fs/inbox/names.h"
@@ -30,10 +31,11 @@ static int write_all(struct result_writer *w, const struct result_input *in)
     int rc = digest_key(&(struct digest){{0}}, in->settings, &settings_digest);
     digest_hex(&in->digest, digest);
     digest_hex(&settings_digest, settings);
+    struct render_look look = {.emotions = in->emotions};
     struct render_source source = {.sha256 = digest,
                                    .settings_hash = settings,
                                    .size = in->size,
-                                   .emotions = in->emotions,
+                                   .look = &look,
                                    .finished_ms = (int64_t)time(NULL) * 1000};
     struct buffer text = {0};
     for (enum view_format i = 0; i < VIEW_RESULT_FORMATS && rc == 0; i++) {

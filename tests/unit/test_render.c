@@ -17,6 +17,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
+#include "cache/render/look.h"
 #include "cache/render/render.h"
 
 typedef int render(const struct transcript *t, const struct render_source *source, struct buffer *out);
@@ -340,7 +341,7 @@ static void emotions_are_shown_where_that_is_wished_for(void **state)
             s->emotion = cases[i].emotions[k] ? strdup(cases[i].emotions[k]) : NULL;
         }
         struct buffer txt = {0};
-        assert_int_equal(render_txt(t, &(struct render_source){.emotions = cases[i].shown}, &txt), 0);
+        assert_int_equal(render_txt(t, &(struct render_source){.look = &(struct render_look){.emotions = cases[i].shown}}, &txt), 0);
         if (strcmp(txt.data, cases[i].expected) != 0)
             fail_msg("%s: %s", cases[i].name, txt.data);
         buffer_clear(&txt);

@@ -1,0 +1,26 @@
+/* The table of formats. */
+#include "cache/render/formats.h"
+
+#include <string.h>
+
+#include "cache/render/render.h"
+
+static const struct format_info table[FORMATS] = {
+    [FORMAT_TXT] = {"txt", true, render_txt},
+    [FORMAT_SRT] = {"srt", false, render_srt},
+    [FORMAT_JSON] = {"json", true, render_json},
+    [FORMAT_RAW_JSON] = {"raw.json", false, NULL},
+};
+
+const struct format_info *format_info(int format)
+{
+    return format >= 0 && format < FORMATS && table[format].name ? &table[format] : NULL;
+}
+
+int format_find(const char *name, size_t len)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (table[i].name && strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
+            return i;
+    return -1;
+}
