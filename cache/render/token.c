@@ -293,6 +293,7 @@ static int add_sentence(struct builder *b, const struct sentence *s)
     score_breaks(b);
     glue_titles(b);
     for (size_t i = b->first; i < out->count; i++) {
+        out->items[i].sentence = (size_t)(s - b->transcript->sentences);
         out->items[i].channel = s->channel;
         out->items[i].speaker = s->speaker < 0 ? -1 : s->speaker;
         out->items[i].emotion = s->emotion;

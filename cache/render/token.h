@@ -16,6 +16,7 @@ struct token {
     size_t full_len; /* the same with the punctuation that a Chinese subtitle drops */
     int columns, characters;
     int64_t begin_ms, end_ms; /* ordered within a sentence, never overlapping there */
+    size_t sentence;          /* index of the one it is in */
     int channel, speaker;
     const char *emotion; /* of its sentence, or NULL; the transcript's */
     int score;  /* of a break after it: see language_break_score() */
