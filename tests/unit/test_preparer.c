@@ -7,23 +7,8 @@
  *
 # time limit: 500
  */
-#include <dirent.h>
-#include <math.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/wait.h>
+#include "tests/unit/prepare_world.h"
 
-#include <cmocka.h>
-
-#include "backend/base/cleanup.h"
-#include "backend/base/loop.h"
-#include "backend/local/preparer.h"
-#include "tests/unit/scratch.h"
-
-#define PREPARING "echo '{\"type\":\"progress\",\"stage\":\"preparing\",\"done\":500,\"total\":900}' >&4\n"
 #define FACTS(codec)                                                                                         \
     "echo '{\"type\":\"facts\",\"duration_ms\":900,\"channels\":1,\"sample_rate\":16000,\"video\":false,"    \
     "\"codec\":\"" codec "\"}' >&4\n"
@@ -55,41 +40,7 @@ static const struct recording {
 
 enum { MONO, STEREO, LONG = RECORDINGS - 1 };
 
-struct world {
-    char *dir;
-    char *worker; /* the played one */
-    struct loop *loop;
-    struct preparer *preparer;
-    struct preparation *preparation;
-    struct loop_timer *poll, *deadline;
-    int descriptors;
-
-    struct media_facts facts;
-    char extension[8];
-    char *copy; /* path of what was converted */
-    int64_t size;
-    struct error error;
-    int ends, progress_count;
-    int64_t done, total;
-    bool cancel_at_progress, stop_at_progress, went_back;
-    bool timed_out;
-};
-
-static char *media; /* directory of the recordings; NULL: could not be made */
-
 /* ---- helpers ---- */
-
-static const char *real_worker(void)
-{
-    static char path[512];
-    const char *given = getenv("SCRIBEFS_WORKER"), *build = getenv("SCRIBEFS_BUILD");
-    snprintf(path, sizeof path, "%s%s",
-             given   ? given
-             : build ? build
-                     : "build",
-             given ? "" : "/libexec/worker");
-    return path;
-}
 
 /* The output of a shell command, without the last newline. */
 __attribute__((format(printf, 3, 4))) static void ask(char *out, size_t room, const char *format, ...)
@@ -106,37 +57,6 @@ __attribute__((format(printf, 3, 4))) static void ask(char *out, size_t room, co
     while (n && out[n - 1] == '\n')
         n--;
     out[n] = '\0';
-}
-
-static int count_descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    assert_non_null(d);
-    int n = 0;
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-static int count_files(const char *dir)
-{
-    DIR *d = opendir(dir);
-    assert_non_null(d);
-    int n = 0;
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n - 2;
-}
-
-static int open_recording(const char *file)
-{
-    char *path = scratch_join(media, file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
-    assert_true(fd >= 0);
-    return fd;
 }
 
 static void save(struct world *w, int fd)
@@ -163,53 +83,13 @@ static void on_done(void *context, const struct media_facts *facts, int fd, cons
     loop_stop(w->loop);
 }
 
-static void on_failed(void *context, const struct error *error)
-{
-    struct world *w = context;
-    w->error = *error;
-    w->preparation = NULL;
-    w->ends++;
-    loop_stop(w->loop);
-}
-
-static void on_progress(void *context, int64_t done, int64_t total)
-{
-    struct world *w = context;
-    w->went_back |= done < w->done;
-    w->done = done;
-    w->total = total;
-    w->progress_count++;
-    if (w->cancel_at_progress) {
-        w->preparer->operations->cancel(w->preparation);
-        w->preparation = NULL;
-    }
-    if (w->stop_at_progress)
-        loop_stop(w->loop);
-}
-
 static const struct prepare_events events = {.done = on_done, .failed = on_failed, .progress = on_progress};
-
-static void on_deadline(void *arg)
-{
-    struct world *w = arg;
-    w->timed_out = true;
-    loop_stop(w->loop);
-}
-
-static void run(struct world *w)
-{
-    loop_timer_after(w->deadline, 120000);
-    loop_run(w->loop);
-    assert_false(w->timed_out);
-}
 
 /* Begins to probe (target NULL) or convert. */
 static void begin(struct world *w, int fd, const struct media_target *target)
 {
     const struct preparer_operations *o = w->preparer->operations;
-    w->ends = w->progress_count = 0;
-    w->done = w->total = 0;
-    w->error = (struct error){0};
+    forget(w);
     w->preparation = target ? o->convert(w->preparer, fd, w->dir, target, &events, w, &w->error)
                             : o->probe(w->preparer, fd, &events, w, &w->error);
     if (!w->preparation)
@@ -265,94 +145,6 @@ static double loudness(struct world *w, int channel)
         "key=lavfi.astats.1.RMS_level:file=-' -f null - | tail -1 | sed 's/.*=//'",
         w->copy, channel);
     return strstr(text, "inf") ? -1000 : atof(text);
-}
-
-static void use_worker(struct world *w, const char *worker, int hang_seconds)
-{
-    struct worker_preparer_settings settings = {.worker = worker, .hang_seconds = hang_seconds};
-    struct error err;
-    worker_preparer_free(w->preparer);
-    w->preparer = worker_preparer_new(w->loop, &settings, &err);
-    assert_non_null(w->preparer);
-}
-
-/* A script in the place of the worker program. */
-static void play(struct world *w, const char *script)
-{
-    cleanup_close int fd = open(w->worker, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    assert_true(fd >= 0);
-    dprintf(fd, "#!/bin/sh\n%s", script);
-}
-
-static void look_for_children(void *arg)
-{
-    struct world *w = arg;
-    siginfo_t info = {0}; /* nobody but the preparer may reap, so only look */
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
-        loop_stop(w->loop);
-    else
-        loop_timer_after(w->poll, 5);
-}
-
-static void wait_for_no_children(struct world *w)
-{
-    loop_timer_after(w->poll, 0);
-    run(w);
-}
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    w->descriptors = count_descriptors();
-    w->dir = scratch_new();
-    w->worker = scratch_join(w->dir, "worker");
-    w->copy = scratch_join(media ? media : w->dir, "copy");
-    assert_int_equal(loop_new(&w->loop), 0);
-    w->poll = loop_timer(w->loop, look_for_children, w);
-    w->deadline = loop_timer(w->loop, on_deadline, w);
-    use_worker(w, real_worker(), 30);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    if (w->preparation)
-        w->preparer->operations->cancel(w->preparation);
-    worker_preparer_free(w->preparer);
-    loop_timer_free(w->poll);
-    loop_timer_free(w->deadline);
-    loop_free(w->loop);
-    int rc = 0;
-    /* No child, not even a zombie; no descriptor; no file but the played worker. */
-    if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) {
-        print_error("a child is left\n");
-        rc = -1;
-    }
-    if (count_descriptors() != w->descriptors) {
-        print_error("a descriptor is left\n");
-        rc = -1;
-    }
-    unlink(w->worker);
-    if (count_files(w->dir)) {
-        print_error("a file is left\n");
-        rc = -1;
-    }
-    scratch_remove(w->dir);
-    free(w->worker);
-    free(w->copy);
-    free(w);
-    return rc;
-}
-
-static void need_media(void)
-{
-    if (!media) {
-        print_message("SKIP: no ffmpeg or no worker\n");
-        skip();
-    }
 }
 
 /* ---- the real worker ---- */
@@ -672,15 +464,6 @@ static int make_media(void **state)
         if (rc)
             return -1;
     }
-    return 0;
-}
-
-static int remove_media(void **state)
-{
-    (void)state;
-    if (media)
-        scratch_remove(media);
-    media = NULL;
     return 0;
 }
 

@@ -7,25 +7,10 @@
  *
 # time limit: 300
  */
-#include <dirent.h>
-#include <math.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/wait.h>
-
-#include <cmocka.h>
-
-#include "backend/base/cleanup.h"
-#include "backend/base/loop.h"
-#include "backend/local/preparer.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/prepare_world.h"
 
 #define SPEECH "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870.wav"
 
-#define PREPARING "echo '{\"type\":\"progress\",\"stage\":\"preparing\",\"done\":500,\"total\":900}' >&4\n"
 #define PART(begin, end, offset, length)                                                                     \
     "echo '{\"type\":\"part\",\"begin_ms\":" #begin ",\"end_ms\":" #end ",\"offset\":" #offset               \
     ",\"length\":" #length "}' >&4\n"
@@ -36,55 +21,9 @@
 /* One utterance and the silence after it, of "speech.wav". */
 enum { UTTERANCE_MS = 7100, SILENCE_MS = 700, UTTERANCES = 6 };
 
-enum { PARTS_MAX = 64, HEAD = 26 /* bytes of a FLAC file that tell its shape */ };
-
-struct world {
-    char *dir;
-    char *worker; /* the played one */
-    struct loop *loop;
-    struct preparer *preparer;
-    struct preparation *preparation;
-    struct loop_timer *poll, *deadline;
-    int descriptors;
-
-    struct media_facts facts;
-    struct media_part parts[PARTS_MAX];
-    size_t count;
-    char extension[8];
-    int whole; /* what convert() made; -1: nothing */
-    struct error error;
-    int ends, progress_count;
-    int64_t done, total;
-    bool cancel_at_progress, stop_at_progress, went_back;
-    bool timed_out;
-};
-
-static char *media; /* directory of the recordings; NULL: could not be made */
+enum { HEAD = 26 /* bytes of a FLAC file that tell its shape */ };
 
 /* ---- helpers ---- */
-
-static const char *real_worker(void)
-{
-    static char path[512];
-    const char *given = getenv("SCRIBEFS_WORKER"), *build = getenv("SCRIBEFS_BUILD");
-    snprintf(path, sizeof path, "%s%s",
-             given   ? given
-             : build ? build
-                     : "build",
-             given ? "" : "/libexec/worker");
-    return path;
-}
-
-static int count_entries(const char *dir)
-{
-    DIR *d = opendir(dir);
-    assert_non_null(d);
-    int n = 0;
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 __attribute__((format(printf, 1, 2))) static bool shell(const char *format, ...)
 {
@@ -94,15 +33,6 @@ __attribute__((format(printf, 1, 2))) static bool shell(const char *format, ...)
     assert_in_range(vsnprintf(command, sizeof command, format, arguments), 1, sizeof command - 1);
     va_end(arguments);
     return system(command) == 0;
-}
-
-static int open_recording(const char *file)
-{
-    char *path = scratch_join(media, file);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    free(path);
-    assert_true(fd >= 0);
-    return fd;
 }
 
 static int open_nothing(void)
@@ -179,55 +109,8 @@ static void on_converted(void *context, const struct media_facts *facts, int fd,
     loop_stop(w->loop);
 }
 
-static void on_failed(void *context, const struct error *error)
-{
-    struct world *w = context;
-    w->error = *error;
-    w->preparation = NULL;
-    w->ends++;
-    loop_stop(w->loop);
-}
-
-static void on_progress(void *context, int64_t done, int64_t total)
-{
-    struct world *w = context;
-    w->went_back |= done < w->done;
-    w->done = done;
-    w->total = total;
-    w->progress_count++;
-    if (w->cancel_at_progress) {
-        w->preparer->operations->cancel(w->preparation);
-        w->preparation = NULL;
-    }
-    if (w->stop_at_progress)
-        loop_stop(w->loop);
-}
-
 static const struct split_events split_events = {on_cut, on_failed, on_progress};
 static const struct prepare_events prepare_events = {on_converted, on_failed, on_progress};
-
-static void on_deadline(void *arg)
-{
-    struct world *w = arg;
-    w->timed_out = true;
-    loop_stop(w->loop);
-}
-
-static void run(struct world *w)
-{
-    loop_timer_after(w->deadline, 120000);
-    loop_run(w->loop);
-    assert_false(w->timed_out);
-}
-
-static void forget(struct world *w)
-{
-    w->ends = w->progress_count = 0;
-    w->done = w->total = 0;
-    w->count = 0;
-    w->went_back = false;
-    w->error = (struct error){0};
-}
 
 static void begin(struct world *w, int fd, int into, const struct media_cut *cut)
 {
@@ -264,97 +147,6 @@ static void convert_to_the_end(struct world *w, int fd, const struct media_cut *
     assert_non_null(w->preparation);
     run(w);
     close(fd);
-}
-
-/* ---- the world ---- */
-
-static void use_worker(struct world *w, const char *worker, int hang_seconds)
-{
-    struct worker_preparer_settings settings = {.worker = worker, .hang_seconds = hang_seconds};
-    struct error err;
-    worker_preparer_free(w->preparer);
-    w->preparer = worker_preparer_new(w->loop, &settings, &err);
-    assert_non_null(w->preparer);
-}
-
-/* A script in the place of the worker program. */
-static void play(struct world *w, const char *script)
-{
-    cleanup_close int fd = open(w->worker, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    assert_true(fd >= 0);
-    dprintf(fd, "#!/bin/sh\n%s", script);
-}
-
-static void look_for_children(void *arg)
-{
-    struct world *w = arg;
-    siginfo_t info = {0}; /* nobody but the preparer may reap, so only look */
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
-        loop_stop(w->loop);
-    else
-        loop_timer_after(w->poll, 5);
-}
-
-static void wait_for_no_children(struct world *w)
-{
-    loop_timer_after(w->poll, 0);
-    run(w);
-}
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    assert_non_null(w);
-    w->descriptors = count_entries("/proc/self/fd");
-    w->dir = scratch_new();
-    w->worker = scratch_join(w->dir, "worker");
-    w->whole = -1;
-    assert_int_equal(loop_new(&w->loop), 0);
-    w->poll = loop_timer(w->loop, look_for_children, w);
-    w->deadline = loop_timer(w->loop, on_deadline, w);
-    use_worker(w, real_worker(), 30);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    if (w->preparation)
-        w->preparer->operations->cancel(w->preparation);
-    worker_preparer_free(w->preparer);
-    loop_timer_free(w->poll);
-    loop_timer_free(w->deadline);
-    loop_free(w->loop);
-    if (w->whole >= 0)
-        close(w->whole);
-    int rc = 0;
-    /* No child, not even a zombie; no descriptor; no file but the played worker. */
-    if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) {
-        print_error("a child is left\n");
-        rc = -1;
-    }
-    if (count_entries("/proc/self/fd") != w->descriptors) {
-        print_error("a descriptor is left\n");
-        rc = -1;
-    }
-    unlink(w->worker);
-    if (count_entries(w->dir) != 2) {
-        print_error("a file is left\n");
-        rc = -1;
-    }
-    scratch_remove(w->dir);
-    free(w->worker);
-    free(w);
-    return rc;
-}
-
-static void need_media(void)
-{
-    if (!media) {
-        print_message("SKIP: no worker, sox, ffmpeg or speech\n");
-        skip();
-    }
 }
 
 /* ---- the real worker ---- */
@@ -798,15 +590,6 @@ static int make_media(void **state)
             print_error("%s\n", commands[i]);
             return -1;
         }
-    return 0;
-}
-
-static int remove_media(void **state)
-{
-    (void)state;
-    if (media)
-        scratch_remove(media);
-    media = NULL;
     return 0;
 }
 
