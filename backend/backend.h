@@ -15,6 +15,7 @@
 
 #include "backend/base/error.h"
 
+struct backend_overrides;
 struct explanation;
 struct loop;
 struct transcript;
@@ -90,8 +91,9 @@ struct backend {
 
 struct backend_operations {
     /* The settings that decide what comes out (engine, model and its version, language …) as canonical JSON, malloc'ed:
-     * content digest + this text make the key of a job and of its result. NULL and *err when no job could be run. */
-    char *(*freeze)(struct backend *backend, struct error *err);
+     * content digest + this text make the key of a job and of its result. `wishes` are those of a folder (backend/overrides.h)
+     * or NULL. NULL and *err when no job could be run; "folder.cannot" when it cannot do what is wished. */
+    char *(*freeze)(struct backend *backend, const struct backend_overrides *wishes, struct error *err);
     /* NULL and *err when the job cannot even begin. */
     struct backend_job *(*start)(struct backend *backend, const struct backend_request *request,
                                  const struct backend_events *events, void *context, struct error *err);

@@ -15,6 +15,7 @@
 #include "backend/dashscope/request.h"
 #include "backend/dashscope/strangers.h"
 #include "backend/dashscope/vocabulary.h"
+#include "backend/overrides.h"
 #include "backend/secrets.h"
 
 enum { QUERIES = 20, MOST_QUERIES = 100 }; /* a second: what an account has, and what it can be given */
@@ -36,11 +37,62 @@ static int check_key(const struct dashscope *d, struct error *err)
     return 0;
 }
 
-static char *dashscope_freeze(struct backend *backend, struct error *err)
+static bool switched(bool here, enum override_switch wish)
+{
+    return wish == OVERRIDE_UNSAID ? here : wish == OVERRIDE_YES;
+}
+
+/* Our own wishes with those of a folder over them; the texts stay theirs. */
+static struct dashscope_wishes with_overrides(const struct dashscope_wishes *own, const struct backend_overrides *o)
+{
+    struct dashscope_wishes w = *own;
+    if (o->hotwords || o->vocabulary_id)
+        w.hotwords = w.vocabulary_id = NULL; /* the one excludes the other */
+    const struct {
+        const char **field;
+        const char *wish;
+    } texts[] = {{&w.model, o->model},
+                 {&w.language, o->language},
+                 {&w.channels, o->channels},
+                 {&w.vocabulary_id, o->vocabulary_id},
+                 {&w.hotwords, o->hotwords},
+                 {&w.word_filter, o->word_filter},
+                 {&w.context, o->context}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].wish)
+            *texts[i].field = texts[i].wish;
+    w.words = switched(w.words, o->words);
+    w.speakers = switched(w.speakers, o->speakers);
+    w.emotion = switched(w.emotion, o->emotion);
+    w.itn = switched(w.itn, o->itn);
+    w.disfluency = switched(w.disfluency, o->disfluency);
+    w.alignment = switched(w.alignment, o->alignment);
+    w.stream = switched(w.stream, o->stream);
+    w.speaker_count = !w.speakers ? 0 : o->speaker_count ? o->speaker_count : w.speaker_count;
+    return w;
+}
+
+/* What is found out before anything is sent, rather than by the service. */
+static int check_folder(const struct backend_overrides *o, const struct dashscope_wishes *w, struct error *err)
+{
+    if (override_check(o, READ_DASHSCOPE, "Model Studio", err) != 0)
+        return -EINVAL;
+    if (o->speaker_count && !w->speakers)
+        return error_set(err, ERROR_PERMANENT, EINVAL, "folder.cannot",
+                         "the settings of the folder say speaker_count, which needs speakers = yes");
+    if (o->model && strcmp(o->model, "auto") != 0 && !catalogue_find(o->model))
+        return error_set(err, ERROR_PERMANENT, ENOENT, "route.model", "there is no model \"%s\"", o->model);
+    return 0;
+}
+
+static char *dashscope_freeze(struct backend *backend, const struct backend_overrides *overrides, struct error *err)
 {
     struct dashscope *d = of(backend);
     struct buffer text = {0};
-    if (check_key(d, err) == 0 && wishes_write(&d->wishes, d->region, &text, err) == 0)
+    static const struct backend_overrides none;
+    const struct backend_overrides *o = overrides ? overrides : &none;
+    struct dashscope_wishes w = with_overrides(&d->wishes, o);
+    if (check_folder(o, &w, err) == 0 && check_key(d, err) == 0 && wishes_write(&w, d->region, &text, err) == 0)
         return buffer_take(&text);
     buffer_clear(&text);
     return NULL;

@@ -65,6 +65,15 @@ static const char *filter_wrong(const char *text)
     return NULL;
 }
 
+const char *wishes_text_wrong(const char *key, const char *value)
+{
+    if (strcmp(key, "channels") == 0 && !is_channel_list(value))
+        return "\"all\" or numbers with commas between are needed, from 0";
+    if (strcmp(key, "special_word_filter") == 0)
+        return filter_wrong(value);
+    return strcmp(key, "hotwords") == 0 ? hotwords_wrong(value) : NULL;
+}
+
 static int check(const struct dashscope_wishes *w, struct error *err)
 {
     if (w->speaker_count && (!w->speakers || w->speaker_count < 2 || w->speaker_count > 100))

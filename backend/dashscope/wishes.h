@@ -21,6 +21,10 @@ int wishes_read(const char *json, struct wishes *out, struct error *err);
 void wishes_clear(struct wishes *wishes);
 #define cleanup_wishes __attribute__((cleanup(wishes_clear)))
 
+/* NULL, or what is wrong with the value of this setting ("channels", "hotwords", "special_word_filter"; others
+ * are never wrong by themselves). */
+const char *wishes_text_wrong(const char *key, const char *value);
+
 /* The features a model must have for them (FEATURE_…). */
 unsigned wishes_features(const struct dashscope_wishes *wishes);
 /* Those it had better have: without times from the model they are estimated, and the transcript says so. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -18,6 +19,7 @@
 #include "backend/local/child.h"
 #include "backend/local/engine.h"
 #include "backend/local/job.h"
+#include "backend/overrides.h"
 
 enum {
     HANG_SECONDS = 120,
@@ -42,14 +44,46 @@ static struct local_backend *of(struct backend *backend)
 
 /* ---- settings ---- */
 
+/* "en-US" and "en" are one language. */
+static bool same_language(const char *a, const char *b)
+{
+    size_t n = strcspn(a, "-_");
+    return n == strcspn(b, "-_") && strncasecmp(a, b, n) == 0;
+}
+
+static enum local_engine wished_engine(const struct local_backend *l, const struct backend_overrides *wishes)
+{
+    if (!wishes || !wishes->engine)
+        return l->settings.engine;
+    return strcmp(wishes->engine, engine_name(LOCAL_VOSK)) == 0 ? LOCAL_VOSK : LOCAL_POCKETSPHINX;
+}
+
+/* There is one model, of one language: another can be asked for, but not be had. */
+static int check_folder(const struct local_backend *l, const struct backend_overrides *wishes,
+                        const struct engine_choice *choice, struct error *err)
+{
+    if (override_check(wishes, READ_LOCAL, "the built-in recogniser", err) != 0)
+        return -EINVAL;
+    if (wishes && wishes->language && strcmp(wishes->language, "auto") != 0 &&
+        !same_language(wishes->language, l->settings.language))
+        return error_set(err, ERROR_PERMANENT, EINVAL, "folder.cannot",
+                         "the settings of the folder say language = %s, but the built-in recogniser knows %s only",
+                         wishes->language, l->settings.language);
+    if (wishes && wishes->model && strcmp(wishes->model, "auto") != 0 && strcmp(wishes->model, choice->model) != 0)
+        return error_set(err, ERROR_PERMANENT, EINVAL, "folder.cannot",
+                         "the settings of the folder say model = %s, but the built-in recogniser has %s only",
+                         wishes->model, choice->model);
+    return 0;
+}
+
 /* Canonical: fixed order, no spaces. */
-static char *local_freeze(struct backend *backend, struct error *err)
+static char *local_freeze(struct backend *backend, const struct backend_overrides *wishes, struct error *err)
 {
     struct local_backend *l = of(backend);
     struct engine_choice choice;
     char fingerprint[ENGINE_FINGERPRINT + 1];
-    if (engine_choose(&l->settings, l->settings.engine, &choice, err) ||
-        engine_fingerprint(&choice, &l->cache, fingerprint, err))
+    if (engine_choose(&l->settings, wished_engine(l, wishes), &choice, err) ||
+        check_folder(l, wishes, &choice, err) || engine_fingerprint(&choice, &l->cache, fingerprint, err))
         return NULL;
     struct buffer out = {0};
     buffer_printf(&out, "{\"backend\":\"local\",\"engine\":\"%s\",\"fingerprint\":\"%s\",\"language\":",

@@ -14,6 +14,7 @@
 #include "backend/http.h"
 #include "backend/openai/job.h"
 #include "backend/openai/wishes.h"
+#include "backend/overrides.h"
 #include "backend/secrets.h"
 
 static struct openai *of(struct backend *backend)
@@ -87,11 +88,21 @@ static void on_turn(void *arg)
 
 /* ---- the operations ---- */
 
-static char *openai_freeze(struct backend *backend, struct error *err)
+static char *openai_freeze(struct backend *backend, const struct backend_overrides *overrides, struct error *err)
 {
     struct openai *o = of(backend);
     struct buffer text = {0};
-    if (check_key(o, err) == 0 && openai_wishes_write(&o->wishes, &text, err) == 0)
+    struct openai_wishes w = o->wishes;
+    if (override_check(overrides, READ_OPENAI, "the server", err) != 0)
+        return NULL;
+    if (overrides) {
+        w.model = overrides->model ? overrides->model : w.model;
+        w.language = overrides->language ? overrides->language : w.language;
+        w.prompt = overrides->context ? overrides->context : w.prompt;
+        w.words = overrides->words == OVERRIDE_UNSAID ? w.words : overrides->words == OVERRIDE_YES;
+        w.stream = overrides->stream == OVERRIDE_UNSAID ? w.stream : overrides->stream == OVERRIDE_YES;
+    }
+    if (check_key(o, err) == 0 && openai_wishes_write(&w, &text, err) == 0)
         return buffer_take(&text);
     buffer_clear(&text);
     return NULL;

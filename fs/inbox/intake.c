@@ -159,7 +159,7 @@ static void reading_done(void *arg)
         library_set_empty(lib, r->id);
     } else {
         struct digest key;
-        cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, &err);
+        cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, NULL, &err);
         if (settings && digest_key(&r->digest, settings, &key) == 0)
             library_set_content(lib, r->id, r->changes, &r->stat, &r->digest, &key, in->config.backend->name,
                                 settings);
@@ -281,7 +281,7 @@ static void try_again(void *arg)
     if (atomic_load(&in->stopping))
         return;
     struct error err = {0};
-    cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, &err);
+    cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, NULL, &err);
     if (!settings || library_reread_unreadable(in->config.library))
         loop_timer_after(in->later, AGAIN_MS);
 }

@@ -59,6 +59,17 @@ static const struct message messages[] = {
      "The speech recogniser could not be started safely on this computer.",
      "Ask the administrator to look at the detail below. Waiting recordings then go on by themselves."},
 
+    /* The settings of a folder. */
+    {"folder.cannot",
+     "The settings of this folder ask for something that cannot be done for it.",
+     "Look at the detail below, and change the settings file in this folder or in one above it. The recording then goes on by itself."},
+    {"folder.mistake",
+     "The settings of this folder have a mistake. Until it is mended, nothing is sent from here.",
+     "Open SETTINGS-ERROR.txt beside the settings file: it says what to change. The recording then goes on by itself."},
+    {"folder.backend",
+     "The settings of this folder name a transcription service that is not set up here.",
+     "Change the settings file in this folder, or ask the administrator to set up the service."},
+
     /* The service in the cloud. */
 #define ADMIN_THEN_BY_ITSELF "Ask the administrator to look at the detail below. Waiting recordings then go on by themselves."
 #define BY_ITSELF "Nothing needs to be done: it is tried again by itself."

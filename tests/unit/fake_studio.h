@@ -412,7 +412,7 @@ static inline void studio_use(struct studio *s, struct dashscope_settings settin
     if (!s->backend)
         fail_msg("%s: %s", err.code, err.detail);
     free(s->frozen);
-    s->frozen = s->backend->operations->freeze(s->backend, &err);
+    s->frozen = s->backend->operations->freeze(s->backend, NULL, &err);
     if (!s->frozen)
         fail_msg("%s: %s", err.code, err.detail);
 }

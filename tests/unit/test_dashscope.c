@@ -336,7 +336,7 @@ static void a_key_that_is_missing_holds_the_queue(void **state)
     char line[300];
     studio_use(s, tasks);
     unsetenv("DASHSCOPE_API_KEY");
-    assert_null(s->backend->operations->freeze(s->backend, &err));
+    assert_null(s->backend->operations->freeze(s->backend, NULL, &err));
     assert_int_equal(err.class, ERROR_PERSON);
     assert_string_equal(err.code, "cloud.key");
     err = (struct error){0};
@@ -345,7 +345,7 @@ static void a_key_that_is_missing_holds_the_queue(void **state)
     s->backend->operations->describe(s->backend, line, sizeof line);
     assert_string_equal(line, "Model Studio cannot be used: no key is configured");
     setenv("DASHSCOPE_API_KEY", "sk bad", 1);
-    assert_null(s->backend->operations->freeze(s->backend, &err));
+    assert_null(s->backend->operations->freeze(s->backend, NULL, &err));
     assert_null(strstr(err.detail, "sk bad"));
     setenv("DASHSCOPE_API_KEY", "sk-1", 1);
     s->backend->operations->describe(s->backend, line, sizeof line);

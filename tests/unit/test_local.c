@@ -24,6 +24,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "backend/local/local.h"
+#include "backend/overrides.h"
 #include "backend/transcript.h"
 
 #define PREPARING "echo '{\"type\":\"progress\",\"stage\":\"preparing\",\"done\":0,\"total\":0}' >&4\n"
@@ -459,8 +460,8 @@ static void settings_name_engine_model_and_language(void **state)
 {
     struct world *w = *state;
     struct error err;
-    cleanup_free char *first = w->backend->operations->freeze(w->backend, &err);
-    cleanup_free char *second = w->backend->operations->freeze(w->backend, &err);
+    cleanup_free char *first = w->backend->operations->freeze(w->backend, NULL, &err);
+    cleanup_free char *second = w->backend->operations->freeze(w->backend, NULL, &err);
     assert_non_null(first);
     assert_string_equal(first, second);
     static const char *const parts[] = {"\"engine\":\"vosk\"", "\"model\":\"small-model\"",
@@ -469,15 +470,32 @@ static void settings_name_engine_model_and_language(void **state)
         assert_non_null(strstr(first, parts[i]));
 }
 
+static void a_folder_can_ask_for_what_is_installed_only(void **state)
+{
+    struct world *w = *state;
+    struct error err = {0};
+    cleanup_free char *plain = w->backend->operations->freeze(w->backend, NULL, &err);
+    struct backend_overrides same = {.language = (char *)"en-GB", .model = (char *)"small-model"};
+    cleanup_free char *named = w->backend->operations->freeze(w->backend, &same, &err);
+    assert_string_equal(named, plain);
+    const struct backend_overrides others[] = {{.language = (char *)"de"},
+                                               {.model = (char *)"large-model"},
+                                               {.speakers = OVERRIDE_YES}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_null(w->backend->operations->freeze(w->backend, &others[i], &err));
+        assert_string_equal(err.code, "folder.cannot");
+    }
+}
+
 static void another_model_gives_other_settings_and_old_jobs_are_settled_again(void **state)
 {
     struct world *w = *state;
     struct error err;
     char path[256];
-    cleanup_free char *before = w->backend->operations->freeze(w->backend, &err);
+    cleanup_free char *before = w->backend->operations->freeze(w->backend, NULL, &err);
     snprintf(path, sizeof path, "%s/am/final.mdl", w->model);
     write_file(path, "better acoustic", 0644);
-    cleanup_free char *after = w->backend->operations->freeze(w->backend, &err);
+    cleanup_free char *after = w->backend->operations->freeze(w->backend, NULL, &err);
     assert_string_not_equal(before, after);
     play(w, TRANSCRIPT);
     begin(w, recording("", 0), before);
@@ -495,7 +513,7 @@ static void without_vosk_pocketsphinx_is_taken_and_without_both_nothing(void **s
     struct error err;
     char path[256], line[256];
     assert_int_equal(unlink(w->library), 0);
-    assert_null(w->backend->operations->freeze(w->backend, &err));
+    assert_null(w->backend->operations->freeze(w->backend, NULL, &err));
     assert_int_equal(err.class, ERROR_PERSON);
     assert_string_equal(err.code, "engine.missing");
     assert_true(w->backend->operations->describe(w->backend, line, sizeof line) < 0);
@@ -509,7 +527,7 @@ static void without_vosk_pocketsphinx_is_taken_and_without_both_nothing(void **s
         write_file(path, "x", 0644);
     }
     play(w, "case \"$*\" in *'--engine pocketsphinx --sphinx-model'*) ;; *) exit 1 ;; esac\n" TRANSCRIPT);
-    cleanup_free char *settings = w->backend->operations->freeze(w->backend, &err);
+    cleanup_free char *settings = w->backend->operations->freeze(w->backend, NULL, &err);
     assert_non_null(settings);
     assert_non_null(strstr(settings, "pocketsphinx"));
     assert_int_equal(w->backend->operations->describe(w->backend, line, sizeof line), 0);
@@ -645,6 +663,7 @@ int main(void)
         CASE(freeing_the_backend_reaps_what_was_cancelled_just_before),
         CASE(a_missing_worker_needs_a_person),
         CASE(settings_name_engine_model_and_language),
+        CASE(a_folder_can_ask_for_what_is_installed_only),
         CASE(another_model_gives_other_settings_and_old_jobs_are_settled_again),
         CASE(without_vosk_pocketsphinx_is_taken_and_without_both_nothing),
         CASE(vosk_hears_real_speech),

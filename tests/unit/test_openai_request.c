@@ -324,14 +324,14 @@ static void a_key_file_that_is_set_has_to_be_there(void **state)
                                        .key_file = "/nonexistent/key"};
     struct backend *b = openai_backend_new(loop, http, &settings, &err);
     assert_non_null(b);
-    assert_null(b->operations->freeze(b, &err));
+    assert_null(b->operations->freeze(b, NULL, &err));
     assert_string_equal(err.code, "cloud.key");
     b->operations->describe(b, line, sizeof line);
     assert_non_null(strstr(line, "h.example cannot be used"));
     b->operations->free(b);
     settings.key_file = NULL;
     b = openai_backend_new(loop, http, &settings, &err);
-    char *text = b->operations->freeze(b, &err); /* many servers need no key */
+    char *text = b->operations->freeze(b, NULL, &err); /* many servers need no key */
     assert_non_null(text);
     free(text);
     b->operations->free(b);
