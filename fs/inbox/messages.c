@@ -64,7 +64,7 @@ static const struct message messages[] = {
      "The settings of this folder ask for something that cannot be done for it.",
      "Look at the detail below, and change the settings file in this folder or in one above it. The recording then goes on by itself."},
     {"folder.mistake",
-     "The settings of this folder have a mistake. Until it is mended, nothing is sent from here.",
+     "The settings of this folder have a mistake, so nothing is sent from here.",
      "Open SETTINGS-ERROR.txt beside the settings file: it says what to change. The recording then goes on by itself."},
     {"folder.backend",
      "The settings of this folder name a transcription service that is not set up here.",

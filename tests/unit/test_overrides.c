@@ -155,8 +155,9 @@ static void wishes_of_a_folder_are_frozen(void **state)
     set(&o, "speaker_count", "3");
     set(&o, "words", "no");
     cleanup_free char *after = s->studio->operations->freeze(s->studio, &o, &err);
-    assert_string_equal(after, "{\"backend\":\"dashscope\",\"region\":\"beijing\",\"model\":\"paraformer-v2\","
-                               "\"speaker_count\":3,\"language\":\"de\",\"speakers\":true,\"hotwords\":\"Aachen\"}");
+    assert_string_equal(after,
+                        "{\"backend\":\"dashscope\",\"region\":\"beijing\",\"model\":\"paraformer-v2\","
+                        "\"speaker_count\":3,\"language\":\"de\",\"speakers\":true,\"hotwords\":\"Aachen\"}");
 
     cleanup_overrides struct backend_overrides to_server = {0};
     set(&to_server, "language", "de");
@@ -194,7 +195,8 @@ int main(void)
         cmocka_unit_test(the_nearer_wish_wins_key_by_key),
         cmocka_unit_test(what_cannot_be_done_is_said),
         cmocka_unit_test_setup_teardown(wishes_of_a_folder_are_frozen, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_a_service_cannot_do_is_refused_before_there_is_a_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_service_cannot_do_is_refused_before_there_is_a_job, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
