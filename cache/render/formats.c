@@ -9,6 +9,8 @@ static const struct format_info table[FORMATS] = {
     [FORMAT_TXT] = {"txt", true, render_txt},
     [FORMAT_SRT] = {"srt", false, render_srt},
     [FORMAT_JSON] = {"json", true, render_json},
+    [FORMAT_MD] = {"md", true, render_md},
+    [FORMAT_PLAIN_TXT] = {"plain.txt", false, render_plain_txt},
     [FORMAT_RAW_JSON] = {"raw.json", false, NULL},
 };
 

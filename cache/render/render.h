@@ -29,3 +29,5 @@ struct render_source {
 int render_txt(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_srt(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_md(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_plain_txt(const struct transcript *t, const struct render_source *source, struct buffer *out);

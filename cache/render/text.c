@@ -95,6 +95,16 @@ static bool is_invisible(uint32_t c)
            (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
+/* Invisible by itself, but not what it does to the character before: the variants of a Chinese character
+ * (Unicode Standard, 23.4), and the flags of England, Scotland, Wales and others (UTS #51, emoji tag sequences).
+ */
+static bool belongs_to(uint32_t last, uint32_t c)
+{
+    if (c >= 0xE0100 && c <= 0xE01EF)
+        return text_is_cjk(last);
+    return c >= 0xE0020 && c <= 0xE007F && (last == 0x1F3F4 || (last >= 0xE0020 && last <= 0xE007E));
+}
+
 static bool is_white(uint32_t c)
 {
     return c <= 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0xA0 && uc_is_property_white_space(c));
@@ -126,7 +136,7 @@ void text_clean(struct buffer *out, const char *raw)
             n = utf8_next(raw + i, len - i, &c);
         }
         i += n;
-        if (is_invisible(c))
+        if (is_invisible(c) && (space || !belongs_to(last, c)))
             continue;
         if (is_white(c)) {
             space = is_unbreakable_space(c) && (!space || space == c) ? c : ' ';
@@ -141,6 +151,16 @@ void text_clean(struct buffer *out, const char *raw)
     if (!out->failed && out->len > start && !text_is_visible(out->data + start, out->len - start)) {
         out->len = start;
         out->data[start] = '\0';
+    }
+}
+
+void text_put_name(struct buffer *out, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        uint32_t c;
+        i += utf8_next(name + i, len - i, &c);
+        if (!is_invisible(c))
+            add_character(out, is_white(c) ? ' ' : c);
     }
 }
 

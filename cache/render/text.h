@@ -16,6 +16,10 @@ void text_clean(struct buffer *out, const char *raw);
  * {\an8}, \N, -->. There is no escaping in that format. */
 void text_clean_subtitle(struct buffer *out, const char *raw);
 
+/* Appends a file's name as one line that can be shown: bytes that are no UTF-8 become U+FFFD, control
+ * characters and odd spaces a space; what would turn the reading direction is left out. */
+void text_put_name(struct buffer *out, const char *name, size_t len);
+
 /* Han, kana, bopomofo and the punctuation that goes with them: written without spaces. */
 bool text_is_cjk(uint32_t c);
 

@@ -1,66 +1,76 @@
-/* The .txt view: paragraphs to read, each with the time it begins at. */
-#include "cache/render/txt.h"
-
-#include <inttypes.h>
-#include <stdbool.h>
+/* The .txt view: a few lines about the recording, then paragraphs to read, each with the time it begins at.
+ * The .plain.txt view: nothing but the words, a paragraph to a line. */
+#include "cache/render/render.h"
 
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
-#include "cache/render/language.h"
+#include "cache/render/header.h"
+#include "cache/render/line_ends.h"
 #include "cache/render/look.h"
-#include "cache/render/paragraph.h"
-#include "cache/render/render.h"
-#include "cache/render/text.h"
-#include "cache/render/token.h"
+#include "cache/render/turns.h"
 
-/* What stands before the words of a paragraph. */
-struct heading {
-    const struct language *language;
-    bool channels, emotions;
-};
-
-/* "Speaker 1 (happy): ", "Channel 2: ", "(happy) " */
-static void add_heading(struct buffer *out, const struct heading *h, const struct token *first)
+static int add_header(const struct transcript *t, const struct render_source *source, struct buffer *out)
 {
-    cleanup_buffer struct buffer emotion = {0};
-    bool voice = first->speaker >= 0 || h->channels;
-    if (h->emotions)
-        text_clean(&emotion, paragraph_emotion(first));
-    if (voice)
-        language_put_voice(h->language, first->speaker, first->channel, out);
-    if (emotion.len)
-        buffer_printf(out, "%s(%s)%s", voice ? " " : "", emotion.data, voice ? "" : " ");
-    if (voice)
-        buffer_puts(out, h->language->speaker_after);
+    cleanup_header struct header header = {0};
+    int rc = header_of(t, source, &header);
+    if (rc)
+        return rc;
+    if (header.title.len)
+        buffer_printf(out, "%s\n", header.title.data);
+    for (size_t i = 0; i < header.count; i++)
+        buffer_printf(out, "%s%s%s\n", header.lines[i].label, phrases_of(t)->after,
+                      header.lines[i].value.data);
+    if (header.title.len || header.count)
+        buffer_puts(out, "\n");
+    return buffer_error(out);
 }
 
-static void add_paragraph(struct buffer *out, const struct heading *h, const struct token *tokens,
-                          size_t count, const char *text)
+/* "[00:00:04] Speaker 1 (happy): " */
+static void add_heading(const struct turns *turns, size_t i, bool timestamp, struct buffer *out)
 {
-    int64_t seconds = tokens[0].begin_ms / 1000;
-    buffer_printf(out, "[%02" PRId64 ":%02d:%02d] ", seconds / 3600, (int)(seconds / 60 % 60),
-                  (int)(seconds % 60));
-    add_heading(out, h, &tokens[0]);
-    tokens_put(tokens, count, text, out);
-    buffer_puts(out, "\n");
+    if (timestamp) {
+        buffer_puts(out, "[");
+        turns_put_time(turns->items[i].begin_ms, out);
+        buffer_puts(out, "] ");
+    }
+    size_t start = out->len;
+    bool named = turns_put_voice(turns, i, out);
+    if (out->len > start)
+        buffer_puts(out, named ? turns->voices.phrases->after : " ");
 }
 
 int render_txt(const struct transcript *t, const struct render_source *source, struct buffer *out)
 {
-    const struct language *language = language_of(t);
-    struct heading heading = {language, language_names_channels(t), source && source->look && source->look->emotions};
-    struct tokens tokens __attribute__((cleanup(tokens_clear))) = {0};
-    int rc = tokens_of(t, language, false, &tokens);
+    const struct render_look *look = source ? source->look : NULL;
+    cleanup_turns struct turns turns = {0};
+    size_t start = out->len;
+    int rc = turns_of(t, look, &turns);
+    if (!rc && !(look && look->no_header))
+        rc = add_header(t, source, out);
     if (rc)
         return rc;
-    for (size_t from = 0; from < tokens.count;) {
-        size_t to = paragraph_end(&tokens, from, heading.emotions);
-        if (from)
-            buffer_puts(out, "\n");
-        add_paragraph(out, &heading, &tokens.items[from], to - from, tokens.text.data);
-        from = to;
+    for (size_t i = 0; i < turns.count; i++) {
+        buffer_puts(out, i ? "\n" : "");
+        add_heading(&turns, i, !(look && look->no_timestamps), out);
+        turns_put_text(&turns, i, false, NULL, out);
+        buffer_puts(out, "\n");
     }
-    if (!tokens.count)
-        buffer_puts(out, NO_SPEECH "\n");
-    return buffer_error(out);
+    if (!turns.count)
+        buffer_printf(out, "[%s]\n", turns.voices.phrases->nothing);
+    return line_ends_apply(out, start, look);
+}
+
+int render_plain_txt(const struct transcript *t, const struct render_source *source, struct buffer *out)
+{
+    const struct render_look *look = source ? source->look : NULL;
+    cleanup_turns struct turns turns = {0};
+    size_t start = out->len;
+    int rc = turns_of(t, look, &turns);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < turns.count; i++) {
+        turns_put_text(&turns, i, true, NULL, out);
+        buffer_puts(out, "\n");
+    }
+    return line_ends_apply(out, start, look);
 }

@@ -20,7 +20,7 @@ heard() { # NAME…
     for name in "$@"; do
         wait_for -t 30 test -e "$INBOX/$name.json"
         transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] Heard after all.'
+        assert_equal "$(spoken "$INBOX/$name.txt")" '[00:00:00] Heard after all.'
     done
 }
 
@@ -239,5 +239,5 @@ END
     cloud_mount dashscope.model=fun-asr-flash-2026-06-15 dashscope.stream=yes
     drop talk.wav
     transcribed "$INBOX/talk"
-    assert_equal "$(sed 's/^\[[^]]*\] //' "$INBOX/talk.txt" | tr -s '\n' ' ')" 'One two three. Four five six. Seven. '
+    assert_equal "$(spoken "$INBOX/talk.txt" | sed 's/^\[[^]]*\] //' | tr -s '\n' ' ')" 'One two three. Four five six. Seven. '
 }

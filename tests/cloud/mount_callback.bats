@@ -38,7 +38,7 @@ told() { # NAME…
     local name
     for name in "$@"; do
         transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] Told by an event.'
+        assert_equal "$(spoken "$INBOX/$name.txt")" '[00:00:00] Told by an event.'
     done
 }
 

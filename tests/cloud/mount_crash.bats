@@ -50,7 +50,7 @@ submits() {
     wait_for item_is talk.wav .stage recognising
     let_go
     transcribed "$INBOX/talk"
-    assert_equal "$(cat "$INBOX/talk.txt")" '[00:00:00] It was heard.'
+    assert_equal "$(spoken "$INBOX/talk.txt")" '[00:00:00] It was heard.'
     assert_equal "$(counter .requests.submit)" 1
     assert_equal "$(submits "$(speech 0880)")" 1
     assert_equal "$(counter .requests.upload)" 1

@@ -34,7 +34,7 @@ heard() { # NAME…
     for name in "$@"; do
         wait_for -t 30 test -e "$INBOX/$name.json"
         transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] Heard after all.'
+        assert_equal "$(spoken "$INBOX/$name.txt")" '[00:00:00] Heard after all.'
         missing "$INBOX/$name.FAILED.txt"
     done
 }

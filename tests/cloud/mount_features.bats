@@ -137,7 +137,7 @@ stereo() { # FILE: two people, each in a channel of one's own
     drop talk.wav
     transcribed "$INBOX/talk"
     assert_equal "$(of_parameters '[.disfluency_removal_enabled, .timestamp_alignment_enabled]')" '[true,true]'
-    assert_equal "$(cat "$INBOX/talk.txt")" '[00:00:00] So we begin.'
+    assert_equal "$(spoken "$INBOX/talk.txt")" '[00:00:00] So we begin.'
 }
 
 @test "numbers as people write them: itn reaches every model that has it" {
@@ -163,12 +163,12 @@ stereo() { # FILE: two people, each in a channel of one's own
     drop talk.wav
     transcribed "$INBOX/talk"
     assert_equal "$(jq -r '.segments[0].emotion' "$INBOX/talk.json")" happy
-    assert_equal "$(cat "$INBOX/talk.txt")" '[00:00:00] How nice.'
+    assert_equal "$(spoken "$INBOX/talk.txt")" '[00:00:00] How nice.'
     refute contains "$INBOX/talk.srt" happy
     cloud_remount dashscope.model=qwen3-asr-flash dashscope.emotion=yes views.emotion=yes
     drop direct.wav
     transcribed "$INBOX/direct"
-    assert_equal "$(cat "$INBOX/direct.txt")" '[00:00:00] (happy) How nice.'
+    assert_equal "$(spoken "$INBOX/direct.txt")" '[00:00:00] (happy) How nice.'
     refute contains "$INBOX/direct.srt" happy
     assert_equal "$(jq -r '.segments[0].emotion' "$INBOX/direct.json")" happy
 }
@@ -283,13 +283,13 @@ stereo() { # FILE: two people, each in a channel of one's own
     transcribed "$INBOX/text"
     assert_equal "$(of_parameters '.special_word_filter | type')" '"string"'
     assert_equal "$(of_parameters '.special_word_filter | fromjson')" "$filter"
-    assert_equal "$(cat "$INBOX/text.txt")" '[00:00:00] The ****** plan is boring today.'
+    assert_equal "$(spoken "$INBOX/text.txt")" '[00:00:00] The ****** plan is boring today.'
     refute contains "$INBOX/text.json" 'secret|quite'
     cloud_remount dashscope.model=paraformer-v2 "dashscope.special_word_filter=$filter" dashscope.filter_as_object=yes
     drop object.wav
     transcribed "$INBOX/object"
     assert_equal "$(of_parameters .special_word_filter)" "$filter"
-    assert_equal "$(cat "$INBOX/object.txt")" '[00:00:00] The ****** plan is boring today.'
+    assert_equal "$(spoken "$INBOX/object.txt")" '[00:00:00] The ****** plan is boring today.'
 }
 
 # bats test_tags=core

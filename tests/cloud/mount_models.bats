@@ -112,7 +112,7 @@ QWEN=(qwen3-asr-flash qwen3-asr-flash-2026-02-10 qwen3-asr-flash-2025-09-08)
             cloud_mount "dashscope.model=$model" "dashscope.host=http://$host:$EMULATOR_PORT" dashscope.workspace=ws-test
             drop "$host.$model.wav" "$(speech 0930)"
             transcribed "$INBOX/$host.$model"
-            assert_equal "$(cat "$INBOX/$host.$model.txt")" '[00:00:00] Heard in a workspace.'
+            assert_equal "$(spoken "$INBOX/$host.$model.txt")" '[00:00:00] Heard in a workspace.'
         done
     done
     assert_equal "$(control GET requests | jq -r '[.[] | select(.endpoint == "submit" or .endpoint == "sync") | .headers["X-DashScope-WorkSpace"]] | unique | join(" ")')" ws-test
@@ -237,7 +237,7 @@ END
         sox -n -r 16000 -c 1 -b 16 "$T/$shape.wav" trim 0 "$seconds"
         drop "$shape.wav" "$T/$shape.wav"
         transcribed "$INBOX/$shape"
-        assert_equal "$(cat "$INBOX/$shape.txt")" '[no speech detected]'
+        assert_equal "$(spoken "$INBOX/$shape.txt")" '[no speech detected]'
         item_is "$shape.wav" .state "done"
     done
     local model
@@ -245,6 +245,6 @@ END
         cloud_remount "dashscope.model=$model"
         drop "$model.wav"
         transcribed "$INBOX/$model"
-        assert_equal "$(cat "$INBOX/$model.txt")" '[no speech detected]'
+        assert_equal "$(spoken "$INBOX/$model.txt")" '[no speech detected]'
     done
 }

@@ -16,7 +16,7 @@ teardown() {
 # What is heard is what was said, but for a few words.
 heard() { # NAME REFERENCE
     local errors
-    errors=$(word_error_rate "$(reference "$2")" "$(tr -d '[:punct:]' <"$INBOX/$1.txt" | tr '\n[:upper:]' ' [:lower:]')")
+    errors=$(word_error_rate "$(reference "$2")" "$(spoken "$INBOX/$1.txt" | tr -d '[:punct:]' | tr '\n[:upper:]' ' [:lower:]')")
     errors=${errors##* }
     [ "${errors%.*}" -le 45 ] || { echo "$errors"; cat "$INBOX/$1.txt"; return 1; }
 }

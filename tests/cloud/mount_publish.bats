@@ -24,7 +24,7 @@ fetched() { # NAME…
     local name
     for name in "$@"; do
         transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] It was fetched.'
+        assert_equal "$(spoken "$INBOX/$name.txt")" '[00:00:00] It was fetched.'
     done
 }
 

@@ -35,7 +35,7 @@ heard() { # NAME…
     local name
     for name in "$@"; do
         transcribed "$INBOX/$name"
-        assert_equal "$(cat "$INBOX/$name.txt")" '[00:00:00] Heard in private.'
+        assert_equal "$(spoken "$INBOX/$name.txt")" '[00:00:00] Heard in private.'
     done
 }
 

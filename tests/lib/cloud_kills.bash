@@ -76,7 +76,7 @@ cloud_kills() {
     wait_for -t $((30 + jobs * 2)) cloud_all_there "$jobs"
     for n in "${!names[@]}"; do
         transcribed "$INBOX/${names[n]}"
-        assert_equal "$(cat "$INBOX/${names[n]}.txt")" "[00:00:00] This is recording $n."
+        assert_equal "$(spoken "$INBOX/${names[n]}.txt")" "[00:00:00] This is recording $n."
     done
     [ -z "$(find "$INBOX" -name '*.FAILED.txt' -o -name '*.transcribing.txt')" ]
     # … and what lies in a place that is not set up goes when it is set up again.

@@ -313,6 +313,11 @@ reference() {
     sed -n "s/^<s> \(.*\) <\/s> ($SPEECH-$1)\$/\1/p" "$SPEECH_DATA/transcription"
 }
 
+# spoken FILE: a .txt without the lines about the recording.
+spoken() {
+    awk 'NR == 1 && /^\[/ { said = 1 } said; /^$/ { said = 1 }' "$1"
+}
+
 # word_error_rate REFERENCE HYPOTHESIS: "errors words percent".
 word_error_rate() {
     "$PYTHON" -IB "$LIB/wer.py" "$1" "$2"

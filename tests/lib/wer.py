@@ -5,6 +5,7 @@ import sys
 
 
 def words(text):
+    text = re.sub(r"\A(?!\[)(?:.+\n)+\n(?=\[\d+:\d\d)", "", text)  # the header of a .txt
     text = re.sub(r"^\[\d+:\d\d(:\d\d)?\]", "", text, flags=re.MULTILINE)  # the times in a .txt
     return re.findall(r"[\w']+", text.lower())
 

@@ -83,7 +83,12 @@ static void txt_of_a_small_transcript(void **state)
     (void)state;
     struct transcript *t = small();
     char *txt = rendered(render_txt, t);
-    assert_string_equal(txt, "[00:00:00] Speaker 1: Hello, world.\n"
+    assert_string_equal(txt, "Duration: 0:00:08\n"
+                             "Language: English\n"
+                             "Speakers: Speaker 1, Speaker 2\n"
+                             "Transcribed by: Vosk (small-en-us-0.15)\n"
+                             "\n"
+                             "[00:00:00] Speaker 1: Hello, world.\n"
                              "\n"
                              "[00:00:04] Speaker 2: Say \"cheese\"!\n");
     free(txt);
@@ -207,7 +212,7 @@ static void nothing_said(void **state)
     struct transcript *t = transcript_new();
     t->duration_ms = 0;
     char *txt = rendered(render_txt, t), *srt = rendered(render_srt, t), *json = rendered(render_json, t);
-    assert_string_equal(txt, "[no speech detected]\n");
+    assert_string_equal(txt, "Duration: 0:00:00\n\n[no speech detected]\n");
     assert_string_equal(srt, "1\n00:00:00,000 --> 00:00:02,000\n[no speech detected]\n\n");
     assert_non_null(strstr(json, "\"text\": \"\",\n  \"segments\": [],\n  \"words\": []\n}\n"));
     assert_non_null(strstr(json, "\"language\": \"und\""));
@@ -241,9 +246,11 @@ static char *paragraphs(const char *language, const struct sentence *sentences, 
                                           sentences[i].text);
         s->channel = sentences[i].channel;
     }
-    char *txt = rendered(render_txt, t);
+    struct buffer txt = {0};
+    const struct render_source bare = {.look = &(struct render_look){.no_header = true}};
+    assert_int_equal(render_txt(t, &bare, &txt), 0);
     transcript_free(t);
-    return txt;
+    return buffer_take(&txt);
 }
 
 static void paragraphs_begin_where_they_should(void **state)
@@ -341,7 +348,7 @@ static void emotions_are_shown_where_that_is_wished_for(void **state)
             s->emotion = cases[i].emotions[k] ? strdup(cases[i].emotions[k]) : NULL;
         }
         struct buffer txt = {0};
-        assert_int_equal(render_txt(t, &(struct render_source){.look = &(struct render_look){.emotions = cases[i].shown}}, &txt), 0);
+        assert_int_equal(render_txt(t, &(struct render_source){.look = &(struct render_look){.emotions = cases[i].shown, .no_header = true}}, &txt), 0);
         if (strcmp(txt.data, cases[i].expected) != 0)
             fail_msg("%s: %s", cases[i].name, txt.data);
         buffer_clear(&txt);
