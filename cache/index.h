@@ -5,7 +5,7 @@
  * disk is full or the file locked it keeps trying, in order (index_trouble() says so). Names and paths are
  * bytes, not text.
  *
- * Everything but settings, names chosen, hidden views, history and charges can be rebuilt from the store, so an index
+ * Everything but settings, names chosen, hidden views, history, charges and days can be rebuilt from the store, so an index
  * that is corrupt is moved aside and a new one begun. */
 #pragma once
 
@@ -80,6 +80,13 @@ struct index_charge {
     const char *currency; /* ISO 4217, or "" where the price is not known */
 };
 
+/* What was done on a local day (backend/base/day.h). It stays when recordings and jobs go. */
+struct index_day {
+    int day; /* 20261122; the key of the row */
+    int64_t done, failed;
+    int64_t audio_ms; /* of those that are done */
+};
+
 /* Opens or creates. An older schema is migrated; a corrupt file is moved aside to index.db.corrupt-TIME (path
  * in *moved, if moved is not NULL and there was one; the caller frees it) and a new one is begun. A file of a
  * newer version is refused with code "index.newer". */
@@ -99,12 +106,15 @@ int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_jo
 int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index_charge *c),
                        void *arg); /* those of a job in the order of time */
 
+int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_day *d), void *arg); /* oldest first */
+
 /* Queue a write: insert or replace. */
 void index_put_directory(struct index *ix, const struct index_directory *d);
 void index_put_recording(struct index *ix, const struct index_recording *r);
 void index_put_link(struct index *ix, const struct index_link *l);
 void index_put_job(struct index *ix, const struct index_job *j);
 void index_put_charge(struct index *ix, const struct index_charge *c);
+void index_put_day(struct index *ix, const struct index_day *d);
 /* Queue a removal; what is not there is fine. */
 void index_drop_directory(struct index *ix, int64_t id); /* with its links */
 void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino);

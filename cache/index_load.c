@@ -243,6 +243,30 @@ int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index
     return load(ix, CHARGES_SQL, charge_row, &(struct charge_call){fn, arg});
 }
 
+/* ---- days ---- */
+
+#define DAYS_SQL "SELECT day, done, failed, audio_ms FROM days ORDER BY day"
+
+struct day_call {
+    int (*fn)(void *arg, const struct index_day *d);
+    void *arg;
+};
+
+static int day_row(sqlite3_stmt *stmt, void *arg)
+{
+    const struct day_call *call = arg;
+    struct index_day d = {.day = sqlite3_column_int(stmt, 0),
+                          .done = sqlite3_column_int64(stmt, 1),
+                          .failed = sqlite3_column_int64(stmt, 2),
+                          .audio_ms = sqlite3_column_int64(stmt, 3)};
+    return d.day > 0 && d.done >= 0 && d.failed >= 0 && d.audio_ms >= 0 ? call->fn(call->arg, &d) : 0;
+}
+
+int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_day *d), void *arg)
+{
+    return load(ix, DAYS_SQL, day_row, &(struct day_call){fn, arg});
+}
+
 /* ---- reading through ---- */
 
 /* Touches every column, and with them every page they are on. */
@@ -256,7 +280,7 @@ static int touch_row(sqlite3_stmt *stmt, void *arg)
 
 int index_scan(sqlite3 *db)
 {
-    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL, CHARGES_SQL};
+    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL, CHARGES_SQL, DAYS_SQL};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int stopped;
         int rc = each_row(db, all[i], touch_row, NULL, &stopped);

@@ -140,6 +140,14 @@ struct op *op_drop_charge(const struct digest *job, int64_t at_ms)
     return op;
 }
 
+struct op *op_put_day(const struct index_day *d)
+{
+    struct op *op = op_new(OP_PUT_DAY, 0);
+    if (op)
+        op->day = *d;
+    return op;
+}
+
 struct op *op_move_directories(const char *from, const char *to)
 {
     struct op *op = op_new(OP_MOVE_DIRECTORIES, text_size(from) + text_size(to));
@@ -176,7 +184,7 @@ struct op *op_durable(void (*fn)(void *arg), void *arg)
 
 /* ---- rows ---- */
 
-enum table { TABLE_NONE, TABLE_DIRECTORIES, TABLE_RECORDINGS, TABLE_LINKS, TABLE_JOBS, TABLE_CHARGES };
+enum table { TABLE_NONE, TABLE_DIRECTORIES, TABLE_RECORDINGS, TABLE_LINKS, TABLE_JOBS, TABLE_CHARGES, TABLE_DAYS };
 
 /* The table of the one row that the change is about. */
 static enum table table_of(const struct op *op)
@@ -197,6 +205,8 @@ static enum table table_of(const struct op *op)
     case OP_PUT_CHARGE:
     case OP_DROP_CHARGE:
         return TABLE_CHARGES;
+    case OP_PUT_DAY:
+        return TABLE_DAYS;
     case OP_MOVE_DIRECTORIES:
     case OP_HISTORY:
     case OP_DURABLE:
@@ -222,6 +232,8 @@ static bool same_row(const struct op *a, const struct op *b)
     case TABLE_CHARGES:
         return a->charge.at_ms == b->charge.at_ms &&
                !memcmp(&a->charge.job, &b->charge.job, sizeof a->charge.job);
+    case TABLE_DAYS:
+        return a->day.day == b->day.day;
     case TABLE_NONE:
         break;
     }
@@ -259,6 +271,9 @@ static size_t bucket_of(const struct op_queue *q, const struct op *op)
     case TABLE_CHARGES:
         hash = hash_bytes(hash, &op->charge.job, sizeof op->charge.job);
         hash = hash_bytes(hash, &op->charge.at_ms, sizeof op->charge.at_ms);
+        break;
+    case TABLE_DAYS:
+        hash = hash_bytes(hash, &op->day.day, sizeof op->day.day);
         break;
     case TABLE_NONE:
         break;

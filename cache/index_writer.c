@@ -59,6 +59,7 @@ static const char *const sql[STATEMENT_COUNT] = {
         "REPLACE INTO charges (job, at_ms, kind, model, billed_ms, cost_micro, currency)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_DROP_CHARGE] = "DELETE FROM charges WHERE job = ?1 AND at_ms = ?2",
+    [STATEMENT_PUT_DAY] = "REPLACE INTO days (day, done, failed, audio_ms) VALUES (?1, ?2, ?3, ?4)",
     /* ?1 from, ?2 to, ?3 the length of from and 1. '0' is the byte after '/': what is below, and nothing
        else. */
     [STATEMENT_MOVE_DIRECTORIES] = "UPDATE directories SET path = CAST(?2 || substr(path, ?3) AS BLOB)"
@@ -236,6 +237,16 @@ static int drop_charge(struct index *ix, const struct index_charge *c)
     return run(ix, STATEMENT_DROP_CHARGE);
 }
 
+static int put_day(struct index *ix, const struct index_day *d)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_DAY];
+    sqlite3_bind_int(stmt, 1, d->day);
+    sqlite3_bind_int64(stmt, 2, d->done);
+    sqlite3_bind_int64(stmt, 3, d->failed);
+    sqlite3_bind_int64(stmt, 4, d->audio_ms);
+    return run(ix, STATEMENT_PUT_DAY);
+}
+
 static int move_directories(struct index *ix, const char *from, const char *to)
 {
     sqlite3_stmt *stmt = ix->statements[STATEMENT_MOVE_DIRECTORIES];
@@ -284,6 +295,8 @@ static int apply(struct index *ix, const struct op *op)
         return put_charge(ix, &op->charge);
     case OP_DROP_CHARGE:
         return drop_charge(ix, &op->charge);
+    case OP_PUT_DAY:
+        return put_day(ix, &op->day);
     case OP_MOVE_DIRECTORIES:
         return move_directories(ix, op->move.from, op->move.to);
     case OP_HISTORY:
@@ -526,6 +539,11 @@ void index_put_charge(struct index *ix, const struct index_charge *c)
 void index_drop_charge(struct index *ix, const struct digest *job, int64_t at_ms)
 {
     enqueue(ix, op_drop_charge(job, at_ms));
+}
+
+void index_put_day(struct index *ix, const struct index_day *d)
+{
+    enqueue(ix, op_put_day(d));
 }
 
 void index_move_directories(struct index *ix, const char *from, const char *to)

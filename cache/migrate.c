@@ -75,6 +75,16 @@ static const char *const steps[] = {
     "  currency TEXT NOT NULL,"
     "  PRIMARY KEY (job, at_ms)"
     ") STRICT, WITHOUT ROWID;",
+    /* 4: what was done on each day, as far as the jobs still know. */
+    "CREATE TABLE days ("
+    "  day INTEGER PRIMARY KEY," /* 20261122, local */
+    "  done INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL,"
+    "  audio_ms INTEGER NOT NULL" /* of those that are done */
+    ") STRICT;"
+    "INSERT INTO days SELECT CAST(strftime('%Y%m%d', finished_ms / 1000, 'unixepoch', 'localtime') AS INTEGER) AS day,"
+    "  sum(state = 3), sum(state = 4), sum(CASE state WHEN 3 THEN duration_ms ELSE 0 END)"
+    "  FROM jobs WHERE state IN (3, 4) AND finished_ms > 0 GROUP BY day HAVING day > 0;",
 };
 
 int migrate_newest(void)

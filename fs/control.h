@@ -6,8 +6,11 @@
  *   {"command":"status","path":P,"limit":N}
  *       -> a status object: {"engine":TEXT,"trouble":TEXT or
  * null,"counts":{"arriving":N,"queued":N,"running":N,"done":N,"failed":N}, "items":[ITEM…],"omitted":N,
- * "spending":SPENDING or null (no paid service is used)}. The
- * counts are of all recordings at P; "items" are the first N (default 1000, the running ones first, the done
+ * "spending":SPENDING or null (no paid service is used)}, and, where P is everything,
+ * {"days":[DAY and "day":"2026-11-22"…] (the last 31, today last),"ever":DAY,"disk":{"size_bytes","available_bytes"} or
+ * null,"cache":{"bytes","files","measured_ms"} or null (not measured yet),"started_ms","written_ms"}. DAY:
+ * {"done","failed" (jobs that came to their end),"audio_ms" (of those that are done),"billed_ms","costs":[…] as in SUM}.
+ * The same object is in MOUNT/status.json. The counts are of all recordings at P; "items" are the first N (default 1000, the running ones first, the done
  * ones last), "omitted" says how many are left out.
  *   {"command":"watch","path":P,"limit":N}
  *       -> a status object now and after each change, at most two a second, until the client hangs up.
@@ -59,6 +62,7 @@ struct control;
 struct explaining;
 struct library;
 struct loop;
+struct report_all;
 struct spending_report;
 
 struct control_config {
@@ -71,6 +75,8 @@ struct control_config {
     bool (*spending)(void *context, struct spending_report *report);
     /* True, and a line, while the index or the disk is in trouble. */
     bool (*trouble)(void *context, char *line, size_t size);
+    /* What only a status of everything says: days, disk, cache. May be NULL. */
+    void (*all)(void *context, struct report_all *all);
     /* As explain_start() and explain_cancel() of fs/explain.h. */
     struct explaining *(*explain)(void *context, const char *path, void (*answer)(void *to, struct cJSON *object),
                                   void *to, struct error *err);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <cjson/cJSON.h>
 
@@ -15,7 +16,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/control_json.h"
-#include "fs/control_spent.h"
+#include "fs/control_status.h"
 #include "fs/library.h"
 
 #define LINE_MAX_BYTES (32 * 1024) /* a path of PATH_MAX, every byte as an escape of six */
@@ -128,41 +129,26 @@ void control_refuse(int fd, const char *code, const char *message)
         return; /* it hears nothing, then */
 }
 
-static bool add_text_or_null(cJSON *o, const char *key, const char *text)
-{
-    return text ? json_add_bytes(o, key, text) : cJSON_AddNullToObject(o, key) != NULL;
-}
-
-static cJSON *status_object(const struct control_config *config, const struct item *items, size_t count,
-                            size_t limit)
+/* `path` "": everything. */
+static cJSON *status_object(const struct control_config *config, const char *path, const struct item *items,
+                            size_t count, size_t limit)
 {
     char engine[400] = "", trouble[400] = "";
-    config->engine(config->context, engine, sizeof engine);
-    bool troubled = config->trouble(config->context, trouble, sizeof trouble);
     struct spending_report spending = {0};
-    bool paid = config->spending && config->spending(config->context, &spending);
-    size_t counts[ITEM_STATES], shown = count < limit ? count : limit;
-    status_counts(items, count, counts);
-
-    cJSON *o = cJSON_CreateObject();
-    bool ok =
-        o && json_add_bytes(o, "engine", engine) && add_text_or_null(o, "trouble", troubled ? trouble : NULL);
-    cJSON *numbers = ok ? cJSON_AddObjectToObject(o, "counts") : NULL;
-    for (int s = 0; numbers && s < ITEM_STATES; s++)
-        ok = ok && cJSON_AddNumberToObject(numbers, item_state_name((enum item_state)s), (double)counts[s]);
-    cJSON *list = ok && numbers ? cJSON_AddArrayToObject(o, "items") : NULL;
-    ok = ok && list;
-    for (size_t i = 0; ok && i < shown; i++) {
-        cJSON *item = json_item(&items[i]);
-        ok = item && cJSON_AddItemToArray(list, item);
-        if (!ok)
-            cJSON_Delete(item);
+    struct report_all all;
+    struct status_report report = {.items = items, .count = count, .engine = engine};
+    status_counts(items, count, report.counts);
+    config->engine(config->context, engine, sizeof engine);
+    if (config->trouble(config->context, trouble, sizeof trouble))
+        report.trouble = trouble;
+    if (config->spending && config->spending(config->context, &spending))
+        report.spending = &spending;
+    if (config->all && !*path) {
+        config->all(config->context, &all);
+        report.all = &all;
     }
-    if (ok && cJSON_AddNumberToObject(o, "omitted", (double)(count - shown)) &&
-        json_add_spending(o, paid ? &spending : NULL))
-        return o;
-    cJSON_Delete(o);
-    return NULL;
+    report.now_ms = (int64_t)time(NULL) * 1000;
+    return json_status(&report, limit);
 }
 
 /* ---- What is answered later ---- */
@@ -223,7 +209,7 @@ static void look(struct control_client *c)
     bool settled = is_settled(items, count);
     bool final = c->subscription == WAIT && (settled || timed_out);
     if (final || c->progress) {
-        cJSON *o = status_object(c->config, items, count, c->limit);
+        cJSON *o = status_object(c->config, c->path, items, count, c->limit);
         if (o && c->subscription == WAIT &&
             !(cJSON_AddBoolToObject(o, "final", final) &&
               cJSON_AddBoolToObject(o, "timed_out", final && !settled))) {
@@ -299,7 +285,7 @@ static void answer_status(struct control_client *c, const char *path, size_t lim
         answer_errno(c, rc);
         return;
     }
-    answer(c, status_object(c->config, items, count, limit), false);
+    answer(c, status_object(c->config, path, items, count, limit), false);
     items_free(items, count);
 }
 

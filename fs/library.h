@@ -280,6 +280,12 @@ bool path_is_below(const char *path, const char *top);
  * everything), sorted: first running, queued, arriving, failed, done. 0, -ENOENT or -ENOMEM. Free with
  * items_free(). */
 int library_items(struct library *lib, const char *path, struct item **items, size_t *count);
+/* The whole at a glance, also of 100,000 recordings: how many there are of each state, and copies of the first
+ * `most` (OVERVIEW_MOST at most) of each: running (the longest first), queued, arriving, failed, done (the newest
+ * first). 0 or -ENOMEM. */
+#define OVERVIEW_MOST 100
+int library_overview(struct library *lib, size_t most, struct item **items, size_t *count,
+                     size_t counts[ITEM_STATES]);
 /* The one recording at path (or whose view is there), and its job as far as there is one: settings, checkpoint and backend are
  * NULL before that. Nothing is claimed. 0, -ENOENT, -EISDIR for a folder, or -ENOMEM. Clear with job_start_clear(). */
 int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);

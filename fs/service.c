@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -27,9 +28,11 @@
 #include "cache/index.h"
 #include "cache/results.h"
 #include "fs/control.h"
+#include "fs/control_status.h"
 #include "fs/explain.h"
 #include "fs/inbox/compare.h"
 #include "fs/inbox/intake.h"
+#include "fs/inbox/report.h"
 #include "fs/inbox/status.h"
 #include "fs/inbox/store.h"
 #include "fs/inbox/watch.h"
@@ -42,6 +45,7 @@
 #include "fs/mount/mount.h"
 #include "fs/options.h"
 #include "fs/recognisers.h"
+#include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
@@ -57,6 +61,8 @@ struct service {
     pthread_t loop_thread;
     bool loop_runs;
     struct pool *pool;
+    struct usage *usage;
+    int64_t started_ms; /* wall clock */
     struct recognisers recognisers;
     struct explainer *explainer;
     struct intake *intake;
@@ -164,20 +170,50 @@ static struct explaining *explain(void *context, const char *path, explained *an
     return explain_start(s->explainer, path, answer, to, err);
 }
 
-static void status_text(void *context, struct buffer *out)
+static void status_all(void *context, struct report_all *all)
 {
     struct service *s = context;
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    struct statvfs fs;
+    *all = (struct report_all){.started_ms = s->started_ms};
+    ledger_days(s->ledger, now_ms, all->days, REPORT_DAYS, &all->ever);
+    if (fstatvfs(s->layout.state_fd, &fs) == 0)
+        all->space = (struct report_space){.known = true,
+                                           .size = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize,
+                                           .available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize};
+    usage_get(s->usage, now_ms, &all->cache);
+}
+
+static void page_text(void *context, enum top_page page, struct buffer *out)
+{
+    static void (*const writers[TOP_PAGES])(const struct status_report *, struct buffer *) = {
+        [PAGE_TEXT] = status_overview,
+        [PAGE_HTML] = status_page,
+        [PAGE_JSON] = status_json,
+        [PAGE_METRICS] = status_metrics,
+    };
+    struct service *s = context;
     struct item *items = NULL;
-    size_t count = 0;
-    char trouble[600];
-    bool troubled = trouble_line(s, trouble, sizeof trouble);
-    if (library_items(s->library, "", &items, &count) != 0)
+    struct status_report report = {.engine = s->recognisers.line, .now_ms = (int64_t)time(NULL) * 1000};
+    size_t most = page == PAGE_METRICS ? 0 : REPORT_LIST;
+    if (library_overview(s->library, most, &items, &report.count, report.counts) != 0) {
+        out->failed = true;
         return;
+    }
+    char trouble[600];
     struct spending_report spent;
-    bool paid = spending(s, &spent);
-    status_overview(items, count, s->recognisers.line, troubled ? trouble : NULL, paid ? &spent : NULL,
-                    (int64_t)time(NULL) * 1000, out);
-    items_free(items, count);
+    struct report_all all;
+    report.items = items;
+    if (trouble_line(s, trouble, sizeof trouble))
+        report.trouble = trouble;
+    if (spending(s, &spent))
+        report.spending = &spent;
+    if (page != PAGE_TEXT) {
+        status_all(s, &all);
+        report.all = &all;
+    }
+    writers[page](&report, out);
+    items_free(items, report.count);
 }
 
 static void on_ready(void *context)
@@ -244,6 +280,9 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     int rc = loop_new(&s->loop);
     if (rc == 0)
         rc = pool_new(POOL_THREADS, &s->pool);
+    if (rc == 0)
+        rc = usage_new(s->layout.state_fd, s->pool, &s->usage);
+    s->started_ms = (int64_t)time(NULL) * 1000;
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
     rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
@@ -301,6 +340,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .engine = engine_line,
                                                 .trouble = trouble_line,
                                                 .spending = spending,
+                                                .all = status_all,
                                                 .explain = explain,
                                                 .explain_cancel = explain_cancel,
                                                 .context = s},
@@ -325,7 +365,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                               .attr_timeout = o->attr_timeout,
                                               .max_threads = o->threads,
                                               .debug = o->debug,
-                                              .status = status_text,
+                                              .page = page_text,
                                               .ready = on_ready,
                                               .context = s,
                                               .log = log_line},
@@ -463,6 +503,8 @@ void service_free(struct service *s)
         loop_post(s->loop, stop_parts, s);
     else
         stop_parts(s);
+    if (s->usage)
+        usage_stop(s->usage);
     if (s->pool)
         pool_stop(s->pool);
     if (s->loop_runs) {
@@ -472,6 +514,7 @@ void service_free(struct service *s)
     runner_free(s->runner);
     intake_free(s->intake);
     pool_free(s->pool);
+    usage_free(s->usage);
     recognisers_free(&s->recognisers);
     library_free(s->library);
     ledger_free(s->ledger);

@@ -24,6 +24,14 @@ int day_of(int64_t at_ms)
     return (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday;
 }
 
+int day_before(int day)
+{
+    struct tm tm = {.tm_year = day / 10000 - 1900, .tm_mon = day / 100 % 100 - 1, .tm_mday = day % 100 - 1};
+    if (day <= 0 || timegm(&tm) == -1)
+        return 0;
+    return (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday;
+}
+
 int day_month(int day)
 {
     return day / 100;

@@ -11,6 +11,7 @@
 #include "backend/base/utf8.h"
 #include "fs/inbox/messages.h"
 #include "fs/inbox/names.h"
+#include "fs/inbox/report.h"
 
 void item_clear(struct item *item)
 {
@@ -548,12 +549,14 @@ void status_summary(const size_t counts[ITEM_STATES], struct buffer *out)
         buffer_puts(out, "no recordings");
 }
 
-void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble,
-                     const struct spending_report *spending, int64_t now_ms, struct buffer *out)
+void status_overview(const struct status_report *report, struct buffer *out)
 {
-    size_t start = out->len;
-    size_t counts[ITEM_STATES];
-    status_counts(items, count, counts);
+    size_t start = out->len, count = report->count;
+    const size_t *counts = report->counts;
+    const struct item *items = report->items;
+    const char *trouble = report->trouble, *engine = report->engine;
+    const struct spending_report *spending = report->spending;
+    int64_t now_ms = report->now_ms;
     buffer_puts(out, "Recordings: ");
     status_summary(counts, out);
     buffer_puts(out, "\n");

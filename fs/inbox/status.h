@@ -56,10 +56,9 @@ void item_clear(struct item *item);
 void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out);
 void status_failed(const struct item *item, int64_t now_ms, struct buffer *out);
 /* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what
- * finished last; `engine` is a line about the recogniser, `trouble` a line about the index or the disk or
- * NULL, `spending` what was sent to a paid service or NULL. */
-void status_overview(const struct item *items, size_t count, const char *engine, const char *trouble,
-                     const struct spending_report *spending, int64_t now_ms, struct buffer *out);
+ * finished last. See fs/inbox/report.h. */
+struct status_report;
+void status_overview(const struct status_report *report, struct buffer *out);
 /* One line, without a newline, as scribectl and status.txt say it: "recognising, 40 % (0:31 of 1:17), about
  * 20 s left". */
 void status_line(const struct item *item, int64_t now_ms, struct buffer *out);

@@ -1,4 +1,4 @@
-/* The accounts of what was sent to a paid service.
+/* The accounts of what was done and of what was sent to a paid service.
  *
  * Days have only their sums. The attempts themselves are kept while something new may still be learned of
  * them: the same attempt told twice must count once. */
@@ -41,6 +41,7 @@ struct attempt {
 struct day_sum {
     int day;
     struct spent spent;
+    int64_t done, failed, audio_ms;
     UT_hash_handle hh;
 };
 
@@ -190,12 +191,27 @@ struct loading {
 static int load_charge(void *arg, const struct index_charge *c)
 {
     struct loading *loading = arg;
-    if (c->at_ms < loading->since_ms)
-        return 0;
     struct attempt what = {.kind = c->kind, .billed_ms = c->billed_ms, .cost_micro = c->cost_micro};
     snprintf(what.currency, sizeof what.currency, "%s", c->currency);
+    if (c->at_ms < loading->since_ms) { /* nothing more is learned of it: its sums are enough */
+        struct day_sum *sum = sum_of(loading->ledger, day_of(c->at_ms));
+        if (sum)
+            count(&sum->spent, &what, 1);
+        return sum ? 0 : -ENOMEM;
+    }
     learn(loading->ledger, &c->job, c->at_ms, &what);
     return attempt_find(loading->ledger, &c->job, c->at_ms) ? 0 : -ENOMEM;
+}
+
+static int load_day(void *arg, const struct index_day *d)
+{
+    struct day_sum *sum = sum_of(arg, d->day);
+    if (!sum)
+        return -ENOMEM;
+    sum->done = d->done;
+    sum->failed = d->failed;
+    sum->audio_ms = d->audio_ms;
+    return 0;
 }
 
 int ledger_new(struct index *index, int64_t now_ms, struct ledger **out)
@@ -206,6 +222,8 @@ int ledger_new(struct index *index, int64_t now_ms, struct ledger **out)
     pthread_mutex_init(&l->lock, NULL);
     l->index = index;
     int rc = index_load_charges(index, load_charge, &(struct loading){l, now_ms - WINDOW_MS});
+    if (rc == 0)
+        rc = index_load_days(index, load_day, l);
     if (rc != 0) {
         ledger_free(l);
         return rc;
@@ -275,6 +293,45 @@ void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct s
         if (day_month(sum->day) == day_month(day))
             add_up(month, &sum->spent);
     }
+}
+
+void ledger_finished(struct ledger *l, int64_t now_ms, bool failed, int64_t audio_ms)
+{
+    LEDGER_LOCK(l);
+    struct day_sum *sum = sum_of(l, day_of(now_ms));
+    if (!sum)
+        return;
+    sum->done += !failed;
+    sum->failed += failed;
+    sum->audio_ms += !failed && audio_ms > 0 ? audio_ms : 0;
+    index_put_day(l->index, &(struct index_day){.day = sum->day,
+                                                .done = sum->done,
+                                                .failed = sum->failed,
+                                                .audio_ms = sum->audio_ms});
+}
+
+static void add_day(struct report_day *to, const struct day_sum *sum)
+{
+    to->done += sum->done;
+    to->failed += sum->failed;
+    to->audio_ms += sum->audio_ms;
+    add_up(&to->spent, &sum->spent);
+}
+
+void ledger_days(struct ledger *l, int64_t now_ms, struct report_day *days, size_t count, struct report_day *ever)
+{
+    LEDGER_LOCK(l);
+    int day = day_of(now_ms);
+    for (size_t i = count; i-- > 0; day = day_before(day)) {
+        struct day_sum *sum;
+        HASH_FIND_INT(l->days, &day, sum);
+        days[i] = (struct report_day){.day = day};
+        if (sum)
+            add_day(&days[i], sum);
+    }
+    *ever = (struct report_day){0};
+    for (const struct day_sum *sum = l->days; sum; sum = sum->hh.next)
+        add_day(ever, sum);
 }
 
 /* ---- after a crash ---- */

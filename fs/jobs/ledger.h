@@ -1,5 +1,5 @@
-/* The accounts of what was sent to a paid service: written to the index, and added up here by local day and
- * month. Any thread. */
+/* The accounts: what was done, and what was sent to a paid service. Written to the index, and added up here by
+ * local day and month. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "cache/digest.h"
-#include "fs/inbox/status.h"
+#include "fs/inbox/report.h"
 
 struct backend_charge;
 struct index;
@@ -26,6 +26,12 @@ void ledger_add(struct ledger *l, const struct digest *job, const struct backend
 int64_t ledger_sent_ms(void *ledger, int day);
 /* The sums of the day and of the month that now_ms is in. */
 void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct spent *month);
+
+/* A job came to its end: with a result, of so much audio (negative: not known), or failed for good. Queued to the
+ * index. */
+void ledger_finished(struct ledger *l, int64_t now_ms, bool failed, int64_t audio_ms);
+/* The last `count` days, today last, and all that was ever done. */
+void ledger_days(struct ledger *l, int64_t now_ms, struct report_day *days, size_t count, struct report_day *ever);
 
 /* After a crash: attempts that have their result in the cache, but of which the accounts do not know yet what
  * they cost. They are put right, and fn is told of each. */

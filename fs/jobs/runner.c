@@ -160,6 +160,8 @@ static void run_failed(struct run *run, const struct error *err)
     int64_t delay = retry_delay_ms(err, run->start.attempts, random);
     consider_holding(r, run->backend, err);
     library_job_failed(r->config.library, &run->start.key, err, delay < 0 ? -1 : wall_now_ms() + delay);
+    if (delay < 0 && r->config.ledger)
+        ledger_finished(r->config.ledger, wall_now_ms(), true, -1);
     r->config.log(delay < 0 ? LOG_WARNING : LOG_NOTICE, "%s: %s: %s%s", run->start.path, err->code,
                   err->detail, delay < 0 ? "" : "; it is tried again");
     run_free(run);
@@ -211,6 +213,8 @@ static void run_stored(void *arg)
             r->held_until[i] = 0; /* it works, or works again */
     r->config.log(LOG_INFO, "%s: done", run->start.path);
     library_job_done(r->config.library, &run->start.key, run->transcript->duration_ms);
+    if (r->config.ledger)
+        ledger_finished(r->config.ledger, wall_now_ms(), false, run->transcript->duration_ms);
     run_free(run);
     runner_look(r);
 }

@@ -9,11 +9,9 @@
 
 #include "backend/base/cleanup.h"
 
-static enum item_state state_of(const struct job *job)
+enum item_state item_state_of(enum job_state state)
 {
-    if (!job)
-        return ITEM_ARRIVING;
-    switch (job->state) {
+    switch (state) {
     case JOB_QUEUED:
         return ITEM_QUEUED;
     case JOB_RUNNING:
@@ -24,6 +22,11 @@ static enum item_state state_of(const struct job *job)
         break;
     }
     return ITEM_FAILED;
+}
+
+static enum item_state state_of(const struct job *job)
+{
+    return job ? item_state_of(job->state) : ITEM_ARRIVING;
 }
 
 static int64_t expected_end(const struct library *lib, const struct job *job)

@@ -238,4 +238,5 @@ void job_reconcile(struct library *lib, struct job *job);
 bool view_hidden(const struct link *link, enum view_format format);
 
 /* ---- for people (items.c) ---- */
+enum item_state item_state_of(enum job_state state);
 int item_fill(struct library *lib, const struct link *link, struct item *item); /* 0 or -ENOMEM */

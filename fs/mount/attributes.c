@@ -54,9 +54,9 @@ int node_attributes(struct mount *m, struct node *n, struct stat *st, double *ti
         top_attributes(m, st);
         *timeout = m->config.attr_timeout;
         return 0;
-    case NODE_STATUS:
+    case NODE_PAGE:
         *timeout = 0;
-        return status_attributes(m, st);
+        return page_attributes(m, n, st);
     case NODE_VIEW:
         view_attributes(m, n, st);
         *timeout = VIEW_TIMEOUT;

@@ -274,18 +274,18 @@ static int fill(struct mount *m, struct dir_handle *d, struct reply *r, off_t of
 
 static int fill_top(struct mount *m, struct reply *r, off_t off, bool plus)
 {
-    const struct listed items[] = {
-        {".", m->nodes.top->ino, DT_DIR, 1, false},
-        {"..", m->nodes.top->ino, DT_DIR, 2, false},
-        {"inbox", m->inbox->ino, DT_DIR, 3, false},
-        {"status.txt", m->nodes.status->ino, DT_REG, 4, false},
-        {TRASH_NAME, m->trash ? m->trash->ino : 0, DT_DIR, 5, false},
-    };
-    size_t count = sizeof items / sizeof *items - (m->trash ? 0 : 1);
-    for (size_t i = off > 0 ? (size_t)off : 0; i < count; i++)
-        if (!(plus ? add_plus(m, r, m->nodes.top, -1, &items[i]) : add_plain(r, &items[i])))
-            break;
-    return 0;
+    for (off_t i = off > 0 ? off : 0;; i++) {
+        struct listed item = {i ? ".." : ".", m->nodes.top->ino, DT_DIR, i + 1, false};
+        const struct node *n;
+        if (i >= 2) {
+            if (!top_entry(m, (size_t)i - 2, &item.name, &n))
+                return 0;
+            item.ino = n->ino;
+            item.type = (unsigned char)(n->type >> 12);
+        }
+        if (!(plus ? add_plus(m, r, m->nodes.top, -1, &item) : add_plain(r, &item)))
+            return 0;
+    }
 }
 
 static void read_directory(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)

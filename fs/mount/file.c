@@ -43,8 +43,8 @@ void handle_free(struct mount *m, struct handle *h)
     if (h->content.fd >= 0)
         close(h->content.fd);
     free(h->content.text);
-    if (h->status)
-        status_unref(m, h->status);
+    if (h->page)
+        page_unref(m, h->page);
     free(h);
 }
 
@@ -231,8 +231,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct mount *m = mount_of(req);
     struct node *n = node_get(&m->nodes, ino);
     int rc = -ESTALE;
-    if (n && n->kind == NODE_STATUS) {
-        status_open(req, m, n, fi);
+    if (n && n->kind == NODE_PAGE) {
+        page_open(req, m, n, fi);
     } else if (n && n->kind == NODE_VIEW) {
         view_open(req, m, n, fi);
     } else {
@@ -270,9 +270,9 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
     struct mount *m = mount_of(req);
     struct handle *h = handle_of(fi);
     int fd = atomic_load(&h->base.fd);
-    if (h->kind == HANDLE_STATUS) {
+    if (h->kind == HANDLE_PAGE) {
         const char *text;
-        size_t length = status_read(h, size, off, &text);
+        size_t length = page_read(h, size, off, &text);
         fuse_reply_buf(req, text, length);
         return;
     }

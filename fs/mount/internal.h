@@ -4,7 +4,7 @@
  * handle after the reply that hands it out (the kernel may release it at once), and never ENOSYS (it would
  * switch the operation off for the whole mount).
  *
- * Locks, outermost first: intake_names_begin(), struct dir_handle.lock, struct mount.copy_up, struct mount.status_lock,
+ * Locks, outermost first: intake_names_begin(), struct dir_handle.lock, struct mount.copy_up, struct mount.page_lock,
  * node_table.lock. */
 #pragma once
 
@@ -24,7 +24,7 @@
 struct announcer;
 struct notifier;
 struct dir_fd;
-struct status_text;
+struct page_text;
 
 /* Seconds the kernel may keep a view's name and attributes; the notifier takes them back earlier. */
 #define VIEW_TIMEOUT 1.0
@@ -44,8 +44,8 @@ struct mount {
         unsigned count, most;
     } dirs;
     pthread_mutex_t copy_up; /* one view at a time becomes a real file */
-    pthread_mutex_t status_lock;
-    struct status_text *status;
+    pthread_mutex_t page_lock;
+    struct page_text *pages[TOP_PAGES]; /* the latest of each */
     struct timespec started; /* wall clock: mtime of the top */
     int connection;          /* minor device number of the mount, -1 if unknown */
     struct notifier *notifier;
@@ -56,7 +56,7 @@ struct mount {
 enum handle_kind {
     HANDLE_REAL,
     HANDLE_VIEW,     /* reads `content`, unless base.fd is a real file by now */
-    HANDLE_STATUS,   /* reads `status` */
+    HANDLE_PAGE,     /* reads `page` */
     HANDLE_ANNOUNCE, /* the announcer's: swallows everything */
 };
 
@@ -69,7 +69,7 @@ struct handle {
     atomic_bool reported; /* intake_opened() was called */
     atomic_bool modified; /* intake_modified() was called */
     struct view_content content;
-    struct status_text *status;
+    struct page_text *page;
 };
 
 static inline struct handle *handle_of(const struct fuse_file_info *fi)
@@ -142,16 +142,18 @@ void dir_handle_drop(struct mount *m, struct node_handle *h); /* directory.c */
 /* The flags a backing file is opened with when a client opens with `flags`. */
 int backing_flags(int flags);
 
-/* ---- The top and status.txt (root.c) ---- */
+/* ---- The top and its pages (root.c) ---- */
 
 #define TRASH_NAME ".Trash" /* where the FreeDesktop trash specification 1.0 looks first */
 int top_lookup(struct mount *m, const char *name, struct fuse_entry_param *e);
 void top_attributes(struct mount *m, struct stat *st);
-int status_attributes(struct mount *m, struct stat *st);
-void status_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi);
-/* What a read of status.txt gets: *data is the handle's. */
-size_t status_read(const struct handle *h, size_t size, off_t off, const char **data);
-void status_unref(struct mount *m, struct status_text *text);
+/* The n-th entry of the top's listing, "." and ".." not counted; false at the end. */
+bool top_entry(struct mount *m, size_t n, const char **name, const struct node **node);
+int page_attributes(struct mount *m, const struct node *n, struct stat *st);
+void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi);
+/* What a read of a page gets: *data is the handle's. */
+size_t page_read(const struct handle *h, size_t size, off_t off, const char **data);
+void page_unref(struct mount *m, struct page_text *text);
 void top_clear(struct mount *m);
 
 /* ---- Operations, for the table in session.c ---- */

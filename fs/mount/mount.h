@@ -12,6 +12,9 @@ struct intake;
 struct library;
 struct mount;
 
+/* The files at the top of the mount. */
+enum top_page { PAGE_TEXT, PAGE_HTML, PAGE_JSON, PAGE_METRICS, TOP_PAGES };
+
 struct mount_config {
     int inbox_fd;           /* O_PATH | O_DIRECTORY descriptor of STORE/inbox; stays the caller's */
     int trash_fd;           /* the same of STORE/trash; -1: there is none */
@@ -24,8 +27,9 @@ struct mount_config {
     double attr_timeout;      /* seconds the kernel may keep names and attributes of real files */
     int max_threads;          /* 0: 32 */
     bool debug;               /* libfuse's trace on stderr */
-    /* Appends the text of MOUNT/status.txt. Called on FUSE threads, at most about once a second. */
-    void (*status)(void *context, struct buffer *out);
+    /* Appends the text of one of the pages at the top. Called on FUSE threads, of each page at most about once a
+     * second. */
+    void (*page)(void *context, enum top_page page, struct buffer *out);
     /* The kernel has answered: the mount is usable. Called once, on a FUSE thread. */
     void (*ready)(void *context);
     void *context;

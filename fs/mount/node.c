@@ -235,11 +235,16 @@ int node_table_init(struct node_table *t, dev_t inbox_device, void (*drop_direct
     t->by_key = calloc(t->slots, sizeof *t->by_key);
     if (t->by_id && t->by_key && device_tag(t, inbox_device) == 0) {
         t->top = node_add(t, NODE_TOP, NODE_TOP_ID, (struct file_id){0, 0}, S_IFDIR);
-        t->status = node_add(t, NODE_STATUS, NODE_STATUS_ID, (struct file_id){0, 0}, S_IFREG);
-        if (t->top && t->status) {
+        bool ok = t->top != NULL;
+        for (unsigned i = 0; i < NODE_PAGES; i++) {
+            t->pages[i] = node_add(t, NODE_PAGE, NODE_PAGE_ID(i), (struct file_id){0, i}, S_IFREG);
+            ok = ok && t->pages[i];
+        }
+        if (ok) {
             /* Small numbers could be those of real files (an ext4 root is 2). */
             t->top->ino = node_compose(NODE_KIND_FIXED, 0, NODE_TOP_ID);
-            t->status->ino = node_compose(NODE_KIND_FIXED, 0, NODE_STATUS_ID);
+            for (unsigned i = 0; i < NODE_PAGES; i++)
+                t->pages[i]->ino = node_compose(NODE_KIND_FIXED, 0, NODE_PAGE_ID(i));
             return 0;
         }
     }

@@ -4,7 +4,7 @@
  * A node id is derived, never a pointer, so that another process can find the file behind it:
  *
  *     bit 63     spill: the rest is a counter, for what does not fit the layout below
- *     62 .. 59   kind: 0 the fixed nodes (1 = top, 2 = status.txt), 1 a real file, 2 + format a view
+ *     62 .. 59   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like), 1 a real file, 2 + format a view
  *     58 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
  *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
  *                more than 32 bits, 47 .. 32 are made of its time of birth
@@ -41,7 +41,8 @@ struct view;
 struct dir_fd;
 
 #define NODE_TOP_ID 1    /* FUSE_ROOT_ID */
-#define NODE_STATUS_ID 2 /* MOUNT/status.txt */
+#define NODE_PAGE_ID(page) (2 + (uint64_t)(page)) /* MOUNT/status.txt and its like: enum top_page */
+#define NODE_PAGES 4
 #define NODE_SPILL (UINT64_C(1) << 63)
 #define NODE_KIND_SHIFT 59
 #define NODE_DEVICE_SHIFT 48
@@ -51,12 +52,12 @@ struct dir_fd;
 #define NODE_DEVICES (1 << (NODE_KIND_SHIFT - NODE_DEVICE_SHIFT))
 #define NODE_NAMES 8 /* of a file with hard links, how many names are remembered */
 
-enum node_kind { NODE_TOP, NODE_STATUS, NODE_REAL, NODE_VIEW };
+enum node_kind { NODE_TOP, NODE_PAGE, NODE_REAL, NODE_VIEW };
 
 /* The kind field of an id. */
 #define NODE_KIND_REAL 1
 #define NODE_KIND_VIEW(format) (2 + (unsigned)(format))
-#define NODE_KIND_FIXED 15 /* only in inode numbers: those of the top and status.txt */
+#define NODE_KIND_FIXED 15 /* only in inode numbers: those of the fixed nodes */
 
 /* An open handle, as far as the table is concerned; embedded in struct handle and struct dir_handle. */
 struct node_handle {
@@ -121,7 +122,7 @@ struct node_table {
     _Atomic uint64_t moves; /* counts every rename and removal of a name */
     void (*drop_directory)(
         struct dir_fd *dir); /* called with the lock held when a node with a cached descriptor goes */
-    struct node *top, *status;
+    struct node *top, *pages[NODE_PAGES];
     uid_t uid; /* the daemon's, to whom a view belongs whose recording was not seen yet */
     gid_t gid;
 };

@@ -1,4 +1,4 @@
-/* The top of the mount: a directory made up here, with "inbox", "status.txt" and ".Trash" in it.
+/* The top of the mount: a directory made up here, with the inbox, ".Trash", and the pages that say how things are.
  * Read-only. */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,16 +12,29 @@
 
 #define SNAPSHOT_SECONDS 1
 
-/* What status.txt said at one moment. Its handles keep it. */
-struct status_text {
-    unsigned users; /* under status_lock; the mount is one of them while it is the latest */
+static const char *const page_names[TOP_PAGES] = {
+    [PAGE_TEXT] = "status.txt",
+    [PAGE_HTML] = "status.html",
+    [PAGE_JSON] = "status.json",
+    [PAGE_METRICS] = "metrics.txt",
+};
+_Static_assert((int)TOP_PAGES == NODE_PAGES, "a node for each page");
+
+static enum top_page page_of(const struct node *n)
+{
+    return (enum top_page)n->file.ino;
+}
+
+/* What a page said at one moment. Its handles keep it. */
+struct page_text {
+    unsigned users; /* under page_lock; the mount is one of them while it is the latest */
     char *text;
     size_t size;
     struct timespec made;  /* wall clock */
     struct timespec until; /* CLOCK_MONOTONIC: it may be replaced then */
 };
 
-static void unref(struct status_text *s)
+static void unref(struct page_text *s)
 {
     if (s && !--s->users) {
         free(s->text);
@@ -29,27 +42,27 @@ static void unref(struct status_text *s)
     }
 }
 
-void status_unref(struct mount *m, struct status_text *text)
+void page_unref(struct mount *m, struct page_text *text)
 {
-    pthread_mutex_lock(&m->status_lock);
+    pthread_mutex_lock(&m->page_lock);
     unref(text);
-    pthread_mutex_unlock(&m->status_lock);
+    pthread_mutex_unlock(&m->page_lock);
 }
 
 /* The latest snapshot, a new one if it is too old. NULL: out of memory. */
-static struct status_text *status_get(struct mount *m)
+static struct page_text *page_get(struct mount *m, enum top_page page)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    pthread_mutex_lock(&m->status_lock);
-    struct status_text *s = m->status;
+    pthread_mutex_lock(&m->page_lock);
+    struct page_text *s = m->pages[page];
     bool fresh = s && (now.tv_sec < s->until.tv_sec ||
                        (now.tv_sec == s->until.tv_sec && now.tv_nsec < s->until.tv_nsec));
     if (!fresh) {
         cleanup_buffer struct buffer text = {0};
-        if (m->config.status)
-            m->config.status(m->config.context, &text);
-        struct status_text *next = calloc(1, sizeof *next);
+        if (m->config.page)
+            m->config.page(m->config.context, page, &text);
+        struct page_text *next = calloc(1, sizeof *next);
         if (next && !buffer_error(&text)) {
             next->users = 1;
             next->size = text.len;
@@ -58,21 +71,23 @@ static struct status_text *status_get(struct mount *m)
             next->until.tv_sec += SNAPSHOT_SECONDS;
             clock_gettime(CLOCK_REALTIME, &next->made);
             unref(s);
-            m->status = s = next;
+            m->pages[page] = s = next;
         } else {
             free(next); /* the old text is better than none */
         }
     }
     if (s)
         s->users++;
-    pthread_mutex_unlock(&m->status_lock);
+    pthread_mutex_unlock(&m->page_lock);
     return s;
 }
 
 void top_clear(struct mount *m)
 {
-    unref(m->status);
-    m->status = NULL;
+    for (int i = 0; i < TOP_PAGES; i++) {
+        unref(m->pages[i]);
+        m->pages[i] = NULL;
+    }
 }
 
 void top_attributes(struct mount *m, struct stat *st)
@@ -90,10 +105,10 @@ void top_attributes(struct mount *m, struct stat *st)
     };
 }
 
-static void fill_status(struct mount *m, const struct status_text *s, struct stat *st)
+static void fill_page(const struct node *n, const struct page_text *s, struct stat *st)
 {
     *st = (struct stat){
-        .st_ino = m->nodes.status->ino,
+        .st_ino = n->ino,
         .st_mode = S_IFREG | 0444,
         .st_nlink = 1,
         .st_uid = geteuid(),
@@ -107,13 +122,13 @@ static void fill_status(struct mount *m, const struct status_text *s, struct sta
     };
 }
 
-int status_attributes(struct mount *m, struct stat *st)
+int page_attributes(struct mount *m, const struct node *n, struct stat *st)
 {
-    struct status_text *s = status_get(m);
+    struct page_text *s = page_get(m, page_of(n));
     if (!s)
         return -ENOMEM;
-    fill_status(m, s, st);
-    status_unref(m, s);
+    fill_page(n, s, st);
+    page_unref(m, s);
     return 0;
 }
 
@@ -138,27 +153,48 @@ int top_lookup(struct mount *m, const char *name, struct fuse_entry_param *e)
         return shown_directory(m, m->inbox, m->config.inbox_fd, e);
     if (m->trash && !strcmp(name, TRASH_NAME))
         return shown_directory(m, m->trash, m->config.trash_fd, e);
-    if (strcmp(name, "status.txt") != 0)
-        return -ENOENT;
-    int rc = status_attributes(m, &st);
-    if (rc)
-        return rc;
-    entry_fill(m, m->nodes.status, &st, e);
-    e->attr_timeout = 0;
-    node_count_lookup(&m->nodes, m->nodes.status);
-    return 0;
+    for (int i = 0; i < TOP_PAGES; i++) {
+        struct node *n = m->nodes.pages[i];
+        if (strcmp(name, page_names[i]) != 0)
+            continue;
+        int rc = page_attributes(m, n, &st);
+        if (rc)
+            return rc;
+        entry_fill(m, n, &st, e);
+        e->attr_timeout = 0;
+        node_count_lookup(&m->nodes, n);
+        return 0;
+    }
+    return -ENOENT;
 }
 
-void status_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
+bool top_entry(struct mount *m, size_t n, const char **name, const struct node **node)
+{
+    if (n == 0) {
+        *name = "inbox";
+        *node = m->inbox;
+    } else if (n <= TOP_PAGES) {
+        *name = page_names[n - 1];
+        *node = m->nodes.pages[n - 1];
+    } else if (n == TOP_PAGES + 1 && m->trash) {
+        *name = TRASH_NAME;
+        *node = m->trash;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
 {
     if (wants_write(fi->flags) || (fi->flags & O_TRUNC)) {
         reply_rc(req, m, -EROFS);
         return;
     }
-    struct handle *h = handle_new(HANDLE_STATUS, -1, fi->flags);
+    struct handle *h = handle_new(HANDLE_PAGE, -1, fi->flags);
     if (h)
-        h->status = status_get(m);
-    if (!h || !h->status) {
+        h->page = page_get(m, page_of(n));
+    if (!h || !h->page) {
         if (h)
             free(h);
         reply_rc(req, m, -ENOMEM);
@@ -173,9 +209,9 @@ void status_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_fi
         handle_free(m, h);
 }
 
-size_t status_read(const struct handle *h, size_t size, off_t off, const char **data)
+size_t page_read(const struct handle *h, size_t size, off_t off, const char **data)
 {
-    const struct status_text *s = h->status;
+    const struct page_text *s = h->page;
     size_t start = off < 0 || (size_t)off > s->size ? s->size : (size_t)off;
     *data = s->text + start;
     return s->size - start < size ? s->size - start : size;

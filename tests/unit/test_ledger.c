@@ -262,7 +262,7 @@ static void an_attempt_counts_once_whatever_comes_between(void **state)
     ledger_free(l);
 }
 
-static void what_was_long_ago_is_not_counted(void **state)
+static void what_was_long_ago_is_summed_up_and_no_more(void **state)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -272,7 +272,11 @@ static void what_was_long_ago_is_not_counted(void **state)
     ledger_free(l);
     flush(f->index);
     l = open_ledger(f->index);
-    assert_int_equal(ledger_sent_ms(l, 20260822), 0);
+    assert_int_equal(ledger_sent_ms(l, 20260822), 60000);
+    struct report_day days[3], ever;
+    ledger_days(l, at("2026-10-22 08:00"), days, 3, &ever);
+    assert_int_equal(days[2].spent.billed_ms, 60000);
+    assert_int_equal(ever.spent.billed_ms, 120000);
     assert_int_equal(ledger_sent_ms(l, 20261022), 60000);
     ledger_free(l);
     assert_int_equal(count_rows(f->path, "charges"), 2);
@@ -457,7 +461,7 @@ int main(void)
         CASE(rows_of_nonsense_are_passed_over),
         CASE(sums_are_right_at_once_and_after_a_restart),
         CASE(an_attempt_counts_once_whatever_comes_between),
-        CASE(what_was_long_ago_is_not_counted),
+        CASE(what_was_long_ago_is_summed_up_and_no_more),
         CASE(a_result_tells_what_the_accounts_missed),
         cmocka_unit_test(words_for_a_recording),
         cmocka_unit_test(words_for_the_limit),

@@ -12,6 +12,7 @@
 
 #include "backend/base/buffer.h"
 #include "fs/inbox/messages.h"
+#include "fs/inbox/report.h"
 #include "fs/inbox/status.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -386,11 +387,20 @@ static void the_bar_is_as_long_as_what_is_done(void **state)
     }
 }
 
+static void overview(const struct item *items, size_t count, const char *engine, const char *trouble,
+                     struct buffer *out)
+{
+    struct status_report report = {
+        .items = items, .count = count, .engine = engine, .trouble = trouble, .now_ms = NOW};
+    status_counts(items, count, report.counts);
+    status_overview(&report, out);
+}
+
 static void the_overview_of_nothing_says_what_to_do(void **state)
 {
     (void)state;
     cleanup_buffer struct buffer b = {0};
-    status_overview(NULL, 0, "Vosk, model en-us-small", NULL, NULL, NOW, &b);
+    overview(NULL, 0, "Vosk, model en-us-small", NULL, &b);
     check_padding(&b, 0);
     static const char expected[] =
         "Recordings: no recordings\nRecogniser: Vosk, model en-us-small\nWritten at 10:42\n\n"
@@ -414,7 +424,7 @@ static void the_overview_shows_every_state(void **state)
         {.path = f, .base = f, .state = ITEM_DONE, .finished_ms = AT(10, 2)},
     };
     cleanup_buffer struct buffer b = {0};
-    status_overview(items, COUNT(items), "Vosk", "the disk is full", NULL, NOW, &b);
+    overview(items, COUNT(items), "Vosk", "the disk is full", &b);
     check_padding(&b, 0);
     static const char expected[] = "Recordings: 1 running, 1 waiting, 1 arriving, 1 failed, 2 done\n"
                                    "Attention: the disk is full\n"
@@ -454,7 +464,7 @@ static void the_overview_cuts_long_lists(void **state)
         items[i].finished_ms = NOW - (int64_t)((i * 7) % 160) * 1000;
     }
     cleanup_buffer struct buffer b = {0};
-    status_overview(items, COUNT(items), "", NULL, NULL, NOW, &b);
+    overview(items, COUNT(items), "", NULL, &b);
     assert_non_null(strstr(b.data, "Recordings: 160 waiting, 160 done\n"));
     assert_non_null(strstr(b.data, "  019.mp3\n      waiting, 19 before it\n  ... and 140 more\n"));
     assert_null(strstr(b.data, "020.mp3"));
