@@ -34,7 +34,7 @@ libs   = $(shell pkg-config --libs $(1) 2>/dev/null)
 BASE_SRC      := $(wildcard backend/base/*.c)
 BACKEND_SRC   := $(BASE_SRC) $(wildcard backend/*.c backend/local/*.c backend/publish/*.c backend/dashscope/*.c backend/openai/*.c)
 CACHE_SRC     := $(wildcard cache/*.c cache/render/*.c)
-FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c)) \
+FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c fs/hooks/*.c)) \
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
 CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/inbox/status.c fs/inbox/names.c fs/inbox/messages.c fs/inbox/spent.c

@@ -87,6 +87,15 @@ struct index_day {
     int64_t audio_ms; /* of those that are done */
 };
 
+/* Something that somebody outside is still to be told (fs/hooks). */
+struct index_delivery {
+    const char *id;   /* unique, ASCII */
+    const char *to;   /* whom: a word of the caller's */
+    const char *body; /* what: UTF-8 */
+    int attempts;
+    int64_t created_ms, not_before_ms; /* wall clock */
+};
+
 /* Opens or creates. An older schema is migrated; a corrupt file is moved aside to index.db.corrupt-TIME (path
  * in *moved, if moved is not NULL and there was one; the caller frees it) and a new one is begun. A file of a
  * newer version is refused with code "index.newer". */
@@ -105,6 +114,8 @@ int index_load_links(struct index *ix, int (*fn)(void *arg, const struct index_l
 int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_job *j), void *arg);
 int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index_charge *c),
                        void *arg); /* those of a job in the order of time */
+int index_load_deliveries(struct index *ix, int (*fn)(void *arg, const struct index_delivery *d),
+                          void *arg); /* the oldest first */
 
 int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_day *d), void *arg); /* oldest first */
 
@@ -115,12 +126,14 @@ void index_put_link(struct index *ix, const struct index_link *l);
 void index_put_job(struct index *ix, const struct index_job *j);
 void index_put_charge(struct index *ix, const struct index_charge *c);
 void index_put_day(struct index *ix, const struct index_day *d);
+void index_put_delivery(struct index *ix, const struct index_delivery *d);
 /* Queue a removal; what is not there is fine. */
 void index_drop_directory(struct index *ix, int64_t id); /* with its links */
 void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino);
 void index_drop_link(struct index *ix, int64_t directory, const char *name);
 void index_drop_job(struct index *ix, const struct digest *key);
 void index_drop_charge(struct index *ix, const struct digest *job, int64_t at_ms);
+void index_drop_delivery(struct index *ix, const char *id);
 /* Queue: the directory `from` and all below it are now at `to`. Neither is the inbox itself. */
 void index_move_directories(struct index *ix, const char *from, const char *to);
 /* Queue a line of history: event such as "done", "failed", "retried". */

@@ -267,6 +267,35 @@ int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_da
     return load(ix, DAYS_SQL, day_row, &(struct day_call){fn, arg});
 }
 
+/* ---- deliveries ---- */
+
+#define DELIVERIES_SQL                                                                                       \
+    "SELECT id, receiver, body, attempts, created_ms, not_before_ms FROM deliveries ORDER BY created_ms, id"
+
+struct delivery_call {
+    int (*fn)(void *arg, const struct index_delivery *d);
+    void *arg;
+};
+
+static int delivery_row(sqlite3_stmt *stmt, void *arg)
+{
+    const struct delivery_call *call = arg;
+    struct index_delivery d = {
+        .attempts = sqlite3_column_int(stmt, 3),
+        .created_ms = sqlite3_column_int64(stmt, 4),
+        .not_before_ms = sqlite3_column_int64(stmt, 5),
+    };
+    if (d.attempts < 0 || !column_string(stmt, 0, &d.id) || !column_string(stmt, 1, &d.to) ||
+        !column_string(stmt, 2, &d.body))
+        return 0;
+    return call->fn(call->arg, &d);
+}
+
+int index_load_deliveries(struct index *ix, int (*fn)(void *arg, const struct index_delivery *d), void *arg)
+{
+    return load(ix, DELIVERIES_SQL, delivery_row, &(struct delivery_call){fn, arg});
+}
+
 /* ---- reading through ---- */
 
 /* Touches every column, and with them every page they are on. */
@@ -280,7 +309,8 @@ static int touch_row(sqlite3_stmt *stmt, void *arg)
 
 int index_scan(sqlite3 *db)
 {
-    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL, CHARGES_SQL, DAYS_SQL};
+    static const char *const all[] = {DIRECTORIES_SQL, RECORDINGS_SQL, LINKS_SQL, JOBS_SQL, CHARGES_SQL,
+                                      DAYS_SQL, DELIVERIES_SQL};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         int stopped;
         int rc = each_row(db, all[i], touch_row, NULL, &stopped);

@@ -148,6 +148,29 @@ struct op *op_put_day(const struct index_day *d)
     return op;
 }
 
+struct op *op_put_delivery(const struct index_delivery *d)
+{
+    struct op *op = op_new(OP_PUT_DELIVERY, text_size(d->id) + text_size(d->to) + text_size(d->body));
+    if (!op)
+        return NULL;
+    char *tail = op->tail;
+    op->delivery = *d;
+    op->delivery.id = put_text(&tail, d->id);
+    op->delivery.to = put_text(&tail, d->to);
+    op->delivery.body = put_text(&tail, d->body);
+    return op;
+}
+
+struct op *op_drop_delivery(const char *id)
+{
+    struct op *op = op_new(OP_DROP_DELIVERY, text_size(id));
+    if (!op)
+        return NULL;
+    char *tail = op->tail;
+    op->delivery.id = put_text(&tail, id);
+    return op;
+}
+
 struct op *op_move_directories(const char *from, const char *to)
 {
     struct op *op = op_new(OP_MOVE_DIRECTORIES, text_size(from) + text_size(to));
@@ -184,7 +207,16 @@ struct op *op_durable(void (*fn)(void *arg), void *arg)
 
 /* ---- rows ---- */
 
-enum table { TABLE_NONE, TABLE_DIRECTORIES, TABLE_RECORDINGS, TABLE_LINKS, TABLE_JOBS, TABLE_CHARGES, TABLE_DAYS };
+enum table {
+    TABLE_NONE,
+    TABLE_DIRECTORIES,
+    TABLE_RECORDINGS,
+    TABLE_LINKS,
+    TABLE_JOBS,
+    TABLE_CHARGES,
+    TABLE_DAYS,
+    TABLE_DELIVERIES,
+};
 
 /* The table of the one row that the change is about. */
 static enum table table_of(const struct op *op)
@@ -207,6 +239,9 @@ static enum table table_of(const struct op *op)
         return TABLE_CHARGES;
     case OP_PUT_DAY:
         return TABLE_DAYS;
+    case OP_PUT_DELIVERY:
+    case OP_DROP_DELIVERY:
+        return TABLE_DELIVERIES;
     case OP_MOVE_DIRECTORIES:
     case OP_HISTORY:
     case OP_DURABLE:
@@ -234,6 +269,8 @@ static bool same_row(const struct op *a, const struct op *b)
                !memcmp(&a->charge.job, &b->charge.job, sizeof a->charge.job);
     case TABLE_DAYS:
         return a->day.day == b->day.day;
+    case TABLE_DELIVERIES:
+        return !strcmp(a->delivery.id, b->delivery.id);
     case TABLE_NONE:
         break;
     }
@@ -274,6 +311,9 @@ static size_t bucket_of(const struct op_queue *q, const struct op *op)
         break;
     case TABLE_DAYS:
         hash = hash_bytes(hash, &op->day.day, sizeof op->day.day);
+        break;
+    case TABLE_DELIVERIES:
+        hash = hash_bytes(hash, op->delivery.id, strlen(op->delivery.id));
         break;
     case TABLE_NONE:
         break;

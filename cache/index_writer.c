@@ -60,6 +60,10 @@ static const char *const sql[STATEMENT_COUNT] = {
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [STATEMENT_DROP_CHARGE] = "DELETE FROM charges WHERE job = ?1 AND at_ms = ?2",
     [STATEMENT_PUT_DAY] = "REPLACE INTO days (day, done, failed, audio_ms) VALUES (?1, ?2, ?3, ?4)",
+    [STATEMENT_PUT_DELIVERY] =
+        "REPLACE INTO deliveries (id, receiver, body, attempts, created_ms, not_before_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [STATEMENT_DROP_DELIVERY] = "DELETE FROM deliveries WHERE id = ?1",
     /* ?1 from, ?2 to, ?3 the length of from and 1. '0' is the byte after '/': what is below, and nothing
        else. */
     [STATEMENT_MOVE_DIRECTORIES] = "UPDATE directories SET path = CAST(?2 || substr(path, ?3) AS BLOB)"
@@ -247,6 +251,24 @@ static int put_day(struct index *ix, const struct index_day *d)
     return run(ix, STATEMENT_PUT_DAY);
 }
 
+static int put_delivery(struct index *ix, const struct index_delivery *d)
+{
+    sqlite3_stmt *stmt = ix->statements[STATEMENT_PUT_DELIVERY];
+    bind_text(stmt, 1, d->id);
+    bind_text(stmt, 2, d->to);
+    bind_text(stmt, 3, d->body);
+    sqlite3_bind_int(stmt, 4, d->attempts);
+    sqlite3_bind_int64(stmt, 5, d->created_ms);
+    sqlite3_bind_int64(stmt, 6, d->not_before_ms);
+    return run(ix, STATEMENT_PUT_DELIVERY);
+}
+
+static int drop_delivery(struct index *ix, const char *id)
+{
+    bind_text(ix->statements[STATEMENT_DROP_DELIVERY], 1, id);
+    return run(ix, STATEMENT_DROP_DELIVERY);
+}
+
 static int move_directories(struct index *ix, const char *from, const char *to)
 {
     sqlite3_stmt *stmt = ix->statements[STATEMENT_MOVE_DIRECTORIES];
@@ -297,6 +319,10 @@ static int apply(struct index *ix, const struct op *op)
         return drop_charge(ix, &op->charge);
     case OP_PUT_DAY:
         return put_day(ix, &op->day);
+    case OP_PUT_DELIVERY:
+        return put_delivery(ix, &op->delivery);
+    case OP_DROP_DELIVERY:
+        return drop_delivery(ix, op->delivery.id);
     case OP_MOVE_DIRECTORIES:
         return move_directories(ix, op->move.from, op->move.to);
     case OP_HISTORY:
@@ -544,6 +570,16 @@ void index_drop_charge(struct index *ix, const struct digest *job, int64_t at_ms
 void index_put_day(struct index *ix, const struct index_day *d)
 {
     enqueue(ix, op_put_day(d));
+}
+
+void index_put_delivery(struct index *ix, const struct index_delivery *d)
+{
+    enqueue(ix, op_put_delivery(d));
+}
+
+void index_drop_delivery(struct index *ix, const char *id)
+{
+    enqueue(ix, op_drop_delivery(id));
 }
 
 void index_move_directories(struct index *ix, const char *from, const char *to)

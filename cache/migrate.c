@@ -85,6 +85,15 @@ static const char *const steps[] = {
     "INSERT INTO days SELECT CAST(strftime('%Y%m%d', finished_ms / 1000, 'unixepoch', 'localtime') AS INTEGER) AS day,"
     "  sum(state = 3), sum(state = 4), sum(CASE state WHEN 3 THEN duration_ms ELSE 0 END)"
     "  FROM jobs WHERE state IN (3, 4) AND finished_ms > 0 GROUP BY day HAVING day > 0;",
+    /* 5: what others are still to be told. */
+    "CREATE TABLE deliveries ("
+    "  id TEXT NOT NULL PRIMARY KEY,"
+    "  receiver TEXT NOT NULL,"
+    "  body TEXT NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL,"
+    "  not_before_ms INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int migrate_newest(void)

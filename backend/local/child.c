@@ -98,6 +98,13 @@ static int high_copy(int fd)
     return copy < 0 ? -errno : copy;
 }
 
+/* The same of what may not be given. 0 or a negative errno. */
+static int copy_given(int fd, int *copy)
+{
+    *copy = fd < 0 ? -1 : high_copy(fd);
+    return fd >= 0 && *copy < 0 ? *copy : 0;
+}
+
 /* A pipe whose writing end is such a copy. */
 static int high_pipe(int *reader, int *writer)
 {
@@ -133,22 +140,26 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return rc;
 }
 
-/* What the child is given, under the daemon's numbers. */
+/* What the child is given, under the daemon's numbers; negative: none. */
 struct child_ends {
-    int recording, converted /* negative: none */, output, messages;
+    int input, recording, converted, output, messages;
 };
 
 /* The numbers of the child's descriptors; everything else of the daemon closes itself on exec. */
 static int set_descriptors(posix_spawn_file_actions_t *actions, const struct child_ends *ends)
 {
-    int rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int rc = ends->input >= 0
+                 ? posix_spawn_file_actions_adddup2(actions, ends->input, STDIN_FILENO)
+                 : posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!rc)
-        rc = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+        rc = ends->output >= 0
+                 ? posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)
+                 : posix_spawn_file_actions_adddup2(actions, ends->messages, STDOUT_FILENO);
     if (!rc)
         rc = posix_spawn_file_actions_adddup2(actions, ends->messages, STDERR_FILENO);
-    if (!rc)
+    if (!rc && ends->recording >= 0)
         rc = posix_spawn_file_actions_adddup2(actions, ends->recording, WIRE_RECORDING_FD);
-    if (!rc)
+    if (!rc && ends->output >= 0)
         rc = posix_spawn_file_actions_adddup2(actions, ends->output, WIRE_OUTPUT_FD);
     if (!rc && ends->converted >= 0)
         rc = posix_spawn_file_actions_adddup2(actions, ends->converted, WIRE_CONVERTED_FD);
@@ -171,7 +182,7 @@ static void choose_environment(char *out[], size_t room)
 }
 
 /* 0 or a positive errno. */
-static int spawn(char *const argv[], const struct child_ends *ends, pid_t *pid)
+static int spawn(const struct child_program *program, const struct child_ends *ends, pid_t *pid)
 {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
@@ -189,7 +200,8 @@ static int spawn(char *const argv[], const struct child_ends *ends, pid_t *pid)
     char *environment[5];
     choose_environment(environment, sizeof environment / sizeof *environment);
     if (!rc)
-        rc = posix_spawn(pid, argv[0], &actions, &attributes, argv, environment);
+        rc = posix_spawn(pid, program->argv[0], &actions, &attributes, program->argv,
+                         program->environment ? program->environment : environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return rc;
@@ -219,27 +231,28 @@ static struct child *adopt(struct child_list *list, pid_t pid)
     return child;
 }
 
-struct child *child_start(struct child_list *list, char *const argv[], int recording, int converted,
-                          int *output, int *messages, void (*exited)(void *arg, struct child_exit how),
-                          void *arg, struct error *err)
+struct child *child_start(struct child_list *list, const struct child_program *program, int *output, int *messages,
+                          void (*exited)(void *arg, struct child_exit how), void *arg, struct error *err)
 {
     cleanup_close int output_reader = -1, output_writer = -1, messages_reader = -1, messages_writer = -1,
-                      high = -1, high_converted = -1;
-    int rc = high_pipe(&output_reader, &output_writer);
+                      input = -1, recording = -1, converted = -1;
+    int rc = output ? high_pipe(&output_reader, &output_writer) : 0;
     if (!rc)
         rc = high_pipe(&messages_reader, &messages_writer);
-    if (!rc && (high = high_copy(recording)) < 0)
-        rc = high;
-    if (!rc && converted >= 0 && (high_converted = high_copy(converted)) < 0)
-        rc = high_converted;
-    pid_t pid = 0;
-    struct child_ends ends = {high, high_converted, output_writer, messages_writer};
     if (!rc)
-        rc = -spawn(argv, &ends, &pid);
+        rc = copy_given(program->input, &input);
+    if (!rc)
+        rc = copy_given(program->recording, &recording);
+    if (!rc)
+        rc = copy_given(program->converted, &converted);
+    pid_t pid = 0;
+    struct child_ends ends = {input, recording, converted, output_writer, messages_writer};
+    if (!rc)
+        rc = -spawn(program, &ends, &pid);
     if (rc) {
         bool absent = rc == -ENOENT || rc == -EACCES || rc == -ENOEXEC || rc == -ENOTDIR;
         error_set(err, absent ? ERROR_PERSON : ERROR_TRANSIENT, -rc,
-                  absent ? "engine.missing" : "engine.start", "cannot start %s: %s", argv[0], strerror(-rc));
+                  absent ? "engine.missing" : "engine.start", "cannot start %s: %s", program->argv[0], strerror(-rc));
         return NULL;
     }
     struct child *child = adopt(list, pid);
@@ -251,7 +264,8 @@ struct child *child_start(struct child_list *list, char *const argv[], int recor
     }
     child->exited = exited;
     child->arg = arg;
-    *output = steal_fd(output_reader);
+    if (output)
+        *output = steal_fd(output_reader);
     *messages = steal_fd(messages_reader);
     return child;
 }
@@ -263,6 +277,8 @@ pid_t child_pid(const struct child *child)
 
 void child_kill(struct child *child)
 {
+    /* Its session first: while it is not reaped nobody else has its number. */
+    kill(-child->pid, SIGKILL);
     pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
 }
 

@@ -21,16 +21,22 @@ struct child_exit {
     int signal; /* 0 when it exited */
 };
 
-/* Starts argv[0] in a session of its own, with standard input and output on /dev/null, `recording` as
- * descriptor 3 and `converted`, unless negative, as descriptor 5; both stay the caller's. What it writes to
- * descriptor 4 and to standard error can be read from *output and *messages (non-blocking, owned by the
- * caller). `exited` is called once, on the loop, unless child_abandon() came first. NULL and *err on failure.
- */
-struct child *child_start(struct child_list *list, char *const argv[], int recording, int converted,
-                          int *output, int *messages, void (*exited)(void *arg, struct child_exit how),
-                          void *arg, struct error *err);
+/* A program and what it is given. Descriptors stay the caller's; a negative one: none. */
+struct child_program {
+    char *const *argv;        /* argv[0]: its path */
+    char *const *environment; /* NULL: hardly anything; the daemon's own may hold keys and never goes along */
+    int input;                /* standard input; none: /dev/null */
+    int recording, converted; /* descriptors 3 and 5 */
+};
+
+/* Starts it in a session of its own. What it writes to descriptor 4 can be read from *output, and what it writes to
+ * standard error from *messages (non-blocking, owned by the caller). Where `output` is NULL there is no descriptor 4, and
+ * standard output goes to *messages too; else it goes to /dev/null. `exited` is called once, on the loop, unless
+ * child_abandon() came first. NULL and *err ("engine.missing", "engine.start") on failure. */
+struct child *child_start(struct child_list *list, const struct child_program *program, int *output, int *messages,
+                          void (*exited)(void *arg, struct child_exit how), void *arg, struct error *err);
 pid_t child_pid(const struct child *child);
-/* SIGKILL; `exited` is still called. */
+/* SIGKILL for all of its session; `exited` is still called. */
 void child_kill(struct child *child);
 /* Kills it and forgets about it: reaped in the background, `exited` is not called. */
 void child_abandon(struct child *child);

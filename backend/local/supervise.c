@@ -353,8 +353,9 @@ struct supervision *supervise(const struct supervise *what, const struct supervi
     }
     *s = (struct supervision){
         .events = *events, .context = context, .output = -1, .messages = -1, .hang_ms = what->hang_ms};
-    s->child = child_start(what->children, what->argv, what->recording, what->converted, &s->output,
-                           &s->messages, on_exit_of_worker, s, err);
+    const struct child_program program = {
+        .argv = what->argv, .input = -1, .recording = what->recording, .converted = what->converted};
+    s->child = child_start(what->children, &program, &s->output, &s->messages, on_exit_of_worker, s, err);
     if (!s->child) {
         supervision_end(s);
         return NULL;

@@ -178,7 +178,7 @@ static inline int64_t count_rows(const char *path, const char *table)
 /* Every row of what a start reads, as text; the caller frees it. */
 static inline char *dump(const char *path)
 {
-    static const char *const tables[] = {"directories", "recordings", "links", "jobs", "charges"};
+    static const char *const tables[] = {"directories", "recordings", "links", "jobs", "charges", "deliveries"};
     struct buffer out = {0};
     sqlite3 *db = open_outside(path);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

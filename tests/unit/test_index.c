@@ -316,6 +316,44 @@ static int stop_at_second(void *arg, const struct index_job *j)
     return ++*(int *)arg == 2 ? -ECANCELED : 0;
 }
 
+struct expected_deliveries {
+    const struct index_delivery *items;
+    size_t count, seen;
+};
+
+static int check_delivery(void *arg, const struct index_delivery *d)
+{
+    struct expected_deliveries *expected = arg;
+    assert_true(expected->seen < expected->count);
+    const struct index_delivery *want = &expected->items[expected->seen++];
+    assert_string_equal(d->id, want->id);
+    assert_string_equal(d->to, want->to);
+    assert_string_equal(d->body, want->body);
+    assert_int_equal(d->attempts, want->attempts);
+    assert_int_equal(d->created_ms, want->created_ms);
+    assert_int_equal(d->not_before_ms, want->not_before_ms);
+    return 0;
+}
+
+static void deliveries_round_trip_the_oldest_first(void **state)
+{
+    struct fixture *f = *state;
+    static const struct index_delivery later = {"a", "webhook", "{\"text\":\"\xe4\xbd\xa0\"}", 3, 2000, 9000},
+                                       earlier = {"b", "program", "{}", 0, 1000, 0};
+    open_index(f);
+    index_put_delivery(f->index, &later);
+    index_put_delivery(f->index, &earlier);
+    flush(f->index);
+    struct expected_deliveries expected = {(const struct index_delivery[]){earlier, later}, 2, 0};
+    assert_int_equal(index_load_deliveries(f->index, check_delivery, &expected), 0);
+    assert_int_equal(expected.seen, 2);
+    index_drop_delivery(f->index, "b");
+    flush(f->index);
+    expected = (struct expected_deliveries){&later, 1, 0};
+    assert_int_equal(index_load_deliveries(f->index, check_delivery, &expected), 0);
+    assert_int_equal(expected.seen, 1);
+}
+
 static void a_callback_can_stop_the_loading(void **state)
 {
     struct fixture *f = *state;
@@ -489,6 +527,7 @@ int main(void)
         CASE(recordings_round_trip),
         CASE(links_round_trip),
         CASE(jobs_round_trip),
+        CASE(deliveries_round_trip_the_oldest_first),
         CASE(a_callback_can_stop_the_loading),
         CASE(arguments_are_copied),
         CASE(what_is_dropped_is_gone),

@@ -17,7 +17,7 @@ static void random_change(struct index *ix, unsigned *seed)
 {
     static const char *const paths[] = {"a", "a/b", "ab", "a/b/c", "c"};
     static const char *const names[] = {"x", "y"};
-    unsigned what = (unsigned)rand_r(seed) % 12, value = (unsigned)rand_r(seed) % 1000;
+    unsigned what = (unsigned)rand_r(seed) % 13, value = (unsigned)rand_r(seed) % 1000;
     int64_t id = 1 + rand_r(seed) % 3;
     const char *path = paths[rand_r(seed) % 5], *name = names[rand_r(seed) % 2];
     struct index_job job = job_of(value % 3);
@@ -57,6 +57,15 @@ static void random_change(struct index *ix, unsigned *seed)
                                                         .currency = ""});
         else
             index_drop_charge(ix, &job.key, value % 2);
+        break;
+    case 10:
+        if (value % 3)
+            index_put_delivery(ix, &(struct index_delivery){.id = value % 2 ? "a" : "b",
+                                                            .to = "webhook",
+                                                            .body = "{}",
+                                                            .attempts = (int)value});
+        else
+            index_drop_delivery(ix, value % 2 ? "a" : "b");
         break;
     default:
         if (value % 4)
