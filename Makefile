@@ -25,7 +25,7 @@ LDFLAGS  += -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANI
 
 # Names of pkg-config packages, per program.
 BASE_PKGS   := libcjson libcrypto
-DAEMON_PKGS := fuse3 sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
+DAEMON_PKGS := fuse3 libzip sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
 CTL_PKGS    := libcjson
 WORKER_PKGS := libavformat libavcodec libavutil libswresample libseccomp pocketsphinx libcjson
 cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
@@ -85,7 +85,7 @@ unit-programs: $(UNIT)
 
 BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson-dev libinih-dev libssl-dev libunistring-dev \
               libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libseccomp-dev libpocketsphinx-dev uthash-dev \
-              libcurl4-openssl-dev libmicrohttpd-dev
+              libcurl4-openssl-dev libmicrohttpd-dev libzip-dev
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \

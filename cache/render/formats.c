@@ -10,8 +10,18 @@ static const struct format_info table[FORMATS] = {
     [FORMAT_SRT] = {"srt", false, render_srt},
     [FORMAT_JSON] = {"json", true, render_json},
     [FORMAT_MD] = {"md", true, render_md},
+    [FORMAT_DOCX] = {"docx", true, render_docx},
+    [FORMAT_TSV] = {"tsv", false, render_tsv},
+    [FORMAT_CSV] = {"csv", false, render_csv},
     [FORMAT_PLAIN_TXT] = {"plain.txt", false, render_plain_txt},
+    [FORMAT_WORDS_TSV] = {"words.tsv", false, render_words_tsv},
+    [FORMAT_LABELS_TXT] = {"labels.txt", false, render_labels_txt},
+    [FORMAT_PODCAST_JSON] = {"podcast.json", false, render_podcast_json},
+    [FORMAT_OTR] = {"otr", true, render_otr},
     [FORMAT_RAW_JSON] = {"raw.json", false, NULL},
+    [FORMAT_WHISPERX_JSON] = {"whisperx.json", false, render_whisperx_json},
+    [FORMAT_DIARIZED_JSON] = {"diarized.json", false, render_diarized_json},
+    [FORMAT_WHISPER_JSON] = {"whisper.json", false, render_whisper_json},
 };
 
 const struct format_info *format_info(int format)

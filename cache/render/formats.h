@@ -30,7 +30,8 @@ enum format {
     FORMAT_WHISPERX_JSON = 19,
     FORMAT_DIARIZED_JSON = 20,
     FORMAT_KARAOKE_VTT = 21,
-    FORMATS = 22, /* one more than the highest; at most 32 */
+    FORMAT_WHISPER_JSON = 22,
+    FORMATS = 23, /* one more than the highest; at most 32 */
 };
 
 struct format_info {

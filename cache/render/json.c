@@ -1,6 +1,5 @@
 /* The .json view: what OpenAI's API calls verbose_json, with everything it requires, and beside it what else
- * is known ("schema", "source", "engine", "cost", "speakers", "timing", speakers and words of segments). One segment
- * is one line. */
+ * is known: scribefs-json(5), man/scribefs-1.schema.json. One segment is one line. */
 #include "cache/render/render.h"
 
 #include <inttypes.h>
@@ -10,94 +9,40 @@
 #include "backend/base/buffer.h"
 #include "backend/base/json_out.h"
 #include "backend/transcript.h"
+#include "cache/render/json_parts.h"
 #include "cache/render/language.h"
+#include "cache/render/loops.h"
+#include "cache/render/spoken.h"
 #include "cache/render/text.h"
+#include "cache/render/voices.h"
 
 #define SCHEMA "scribefs/1"
 
-/* A transcript that was put in order has no such times; one that was not must still give readable JSON. */
-static int64_t sane_begin(int64_t begin_ms)
+/* In a segment a word carries its punctuation and the space before it, as Whisper's and stable-ts' do: their
+ * writers put words together as they are. In the list of all words it has neither, as in OpenAI's. */
+static void add_segment_words(struct buffer *out, const struct spoken_words *words)
 {
-    return begin_ms < 0 ? 0 : begin_ms;
-}
-
-static int64_t sane_end(int64_t begin_ms, int64_t end_ms)
-{
-    return end_ms < sane_begin(begin_ms) ? sane_begin(begin_ms) : end_ms;
-}
-
-static void add_seconds(struct buffer *out, int64_t ms)
-{
-    json_out_decimal(out, ms, 3);
-}
-
-static void add_clean(struct buffer *out, const char *text)
-{
-    struct buffer clean = {0};
-    text_clean(&clean, text);
-    out->failed = out->failed || clean.failed;
-    json_out_text(out, clean.len ? clean.data : "", clean.len);
-    buffer_clear(&clean);
-}
-
-/* The sentences as one text. */
-static void add_whole_text(struct buffer *out, const struct transcript *t)
-{
-    struct buffer whole = {0};
-    for (size_t i = 0; i < t->sentence_count; i++) {
-        struct buffer clean = {0};
-        text_clean(&clean, t->sentences[i].text);
-        if (clean.len && whole.len &&
-            text_needs_space(text_last(whole.data, whole.len), text_first(clean.data, clean.len)))
-            buffer_add(&whole, " ", 1);
-        buffer_add(&whole, clean.data, clean.len);
-        whole.failed = whole.failed || clean.failed;
-        buffer_clear(&clean);
+    buffer_puts(out, ",\"words\":[");
+    for (size_t i = 0; i < words->count; i++) {
+        const struct spoken_word *w = &words->items[i];
+        buffer_puts(out, i ? ",{\"word\":" : "{\"word\":");
+        json_put_word(out, words, w, true);
+        buffer_puts(out, ",");
+        json_put_times(out, w->begin_ms, w->end_ms);
+        if (w->confidence >= 0) {
+            buffer_puts(out, ",\"score\":");
+            json_out_fraction(out, w->confidence);
+            buffer_puts(out, ",\"probability\":");
+            json_out_fraction(out, w->confidence);
+        }
+        buffer_puts(out, "}");
     }
-    out->failed = out->failed || whole.failed;
-    json_out_text(out, whole.len ? whole.data : "", whole.len);
-    buffer_clear(&whole);
-}
-
-static void add_times(struct buffer *out, int64_t begin_ms, int64_t end_ms)
-{
-    buffer_puts(out, "\"start\":");
-    add_seconds(out, sane_begin(begin_ms));
-    buffer_puts(out, ",\"end\":");
-    add_seconds(out, sane_end(begin_ms, end_ms));
-}
-
-/* In a segment a word carries its punctuation, as whisperX and stable-ts expect; in the list of all words it
- * does not, as in OpenAI's. */
-static void add_segment_word(struct buffer *out, const struct word *w)
-{
-    struct buffer clean = {0};
-    text_clean(&clean, w->text);
-    text_clean(&clean, w->punctuation);
-    out->failed = out->failed || clean.failed;
-    buffer_puts(out, "{\"word\":");
-    json_out_text(out, clean.len ? clean.data : "", clean.len);
-    buffer_clear(&clean);
-    buffer_puts(out, ",");
-    add_times(out, w->begin_ms, w->end_ms);
-    if (w->confidence >= 0) {
-        buffer_puts(out, ",\"score\":");
-        json_out_fraction(out, w->confidence);
-        buffer_puts(out, ",\"probability\":");
-        json_out_fraction(out, w->confidence);
-    }
-    buffer_puts(out, "}");
+    buffer_puts(out, words->estimated ? "],\"timing\":\"estimated\"" : "]");
 }
 
 static void add_segment(struct buffer *out, const struct sentence *s, size_t id)
 {
-    buffer_printf(out, "{\"id\":%zu,\"seek\":0,", id);
-    add_times(out, s->begin_ms, s->end_ms);
-    buffer_puts(out, ",\"text\":");
-    add_clean(out, s->text);
-    buffer_puts(
-        out,
-        ",\"tokens\":[],\"temperature\":0,\"avg_logprob\":0,\"compression_ratio\":0,\"no_speech_prob\":0");
+    json_put_segment(out, s, id);
     if (s->speaker >= 0)
         buffer_printf(out, ",\"speaker\":\"%d\"", s->speaker);
     buffer_printf(out, ",\"channel\":%d", s->channel < 0 ? 0 : s->channel);
@@ -113,12 +58,27 @@ static void add_segment(struct buffer *out, const struct sentence *s, size_t id)
         buffer_puts(out, ",\"confidence\":");
         json_out_fraction(out, s->confidence);
     }
-    buffer_puts(out, ",\"words\":[");
-    for (size_t i = 0; i < s->word_count; i++) {
-        buffer_puts(out, i ? "," : "");
-        add_segment_word(out, &s->words[i]);
+}
+
+/* Readers look for words in the first segment and then want them in all: either each has them, with times
+ * estimated where the engine gave none, or none has. */
+static int add_segments(struct buffer *out, const struct transcript *t)
+{
+    const struct language *language = language_of(t);
+    cleanup_spoken_words struct spoken_words words = {0};
+    bool timed = spoken_has_words(t);
+    for (size_t i = 0; i < t->sentence_count; i++) {
+        buffer_puts(out, i ? ",\n    {" : "\n    {");
+        add_segment(out, &t->sentences[i], i);
+        int rc = timed ? spoken_words_of(t, language, i, &words) : 0;
+        if (rc)
+            return rc;
+        if (timed)
+            add_segment_words(out, &words);
+        buffer_puts(out, "}");
     }
-    buffer_puts(out, "]}");
+    buffer_puts(out, t->sentence_count ? "\n  ]" : "]");
+    return 0;
 }
 
 static void add_all_words(struct buffer *out, const struct transcript *t)
@@ -127,62 +87,67 @@ static void add_all_words(struct buffer *out, const struct transcript *t)
     for (size_t i = 0; i < t->sentence_count; i++) {
         const struct sentence *s = &t->sentences[i];
         for (size_t j = 0; j < s->word_count; j++) {
+            cleanup_buffer struct buffer text = {0};
+            text_clean(&text, s->words[j].text);
             buffer_puts(out, !any ? "\n    " : j ? "," : ",\n    ");
             any = true;
             buffer_puts(out, "{\"word\":");
-            add_clean(out, s->words[j].text);
+            json_put_text(out, &text);
             buffer_puts(out, ",");
-            add_times(out, s->words[j].begin_ms, s->words[j].end_ms);
+            json_put_times(out, s->words[j].begin_ms, s->words[j].end_ms);
             buffer_puts(out, "}");
         }
     }
-    buffer_puts(out, any ? "\n  " : "");
+    buffer_puts(out, any ? "\n  ]" : "]");
 }
 
-/* Speakers by number, in order; "speaker" of a segment refers to them. */
-static void add_speakers(struct buffer *out, const struct transcript *t)
+/* "speaker" of a segment refers to these, and "channel" where there are several. */
+static void add_voices(struct buffer *out, const struct transcript *t, const struct render_source *source)
 {
-    const char *word = language_of(t)->speaker_before;
-    int last = -1;
-    for (;;) {
-        int next = -1;
-        for (size_t i = 0; i < t->sentence_count; i++) {
-            int speaker = t->sentences[i].speaker;
-            if (speaker > last && (next < 0 || speaker < next))
-                next = speaker;
+    struct voices voices = voices_of(t, source ? source->look : NULL);
+    for (int channels = 0; channels <= voices.channels; channels++) {
+        int (*next)(const struct transcript *, int) = channels ? voices_next_channel : voices_next_speaker;
+        buffer_puts(out, channels ? ",\n  \"channels\": {" : ",\n  \"speakers\": {");
+        for (int first = next(t, -1), n = first; n >= 0; n = next(t, n)) {
+            cleanup_buffer struct buffer name = {0};
+            voices_put(&voices, channels ? -1 : n, n, &name);
+            buffer_printf(out, "%s\"%d\":{\"name\":", n == first ? "" : ",", n);
+            json_put_text(out, &name);
+            buffer_puts(out, "}");
         }
-        if (next < 0)
-            return;
-        buffer_printf(out, "%s\"%d\":{\"name\":\"%s%" PRId64 "\"}", last < 0 ? "" : ",", next, word,
-                      (int64_t)next + 1);
-        last = next;
+        buffer_puts(out, "}");
     }
 }
 
-static const char *timing(const struct transcript *t)
+/* What the texts and subtitles show once: "count" segments from "segment" on say the same. */
+static int add_collapsed(struct buffer *out, const struct transcript *t)
 {
-    if (t->times_estimated)
-        return "estimated";
-    for (size_t i = 0; i < t->sentence_count; i++) {
-        if (!t->sentences[i].word_count)
-            return "segment";
-    }
-    return "word";
+    cleanup_loops struct loops loops = {0};
+    int rc = loops_of(t, &loops);
+    buffer_puts(out, ",\n  \"collapsed\": [");
+    for (size_t i = 0; i < loops.count; i++)
+        buffer_printf(out, "%s{\"segment\":%zu,\"count\":%zu}", i ? "," : "", loops.items[i].first,
+                      loops.items[i].count);
+    buffer_puts(out, "]");
+    return rc;
 }
 
-static int64_t duration(const struct transcript *t)
+/* A wall clock in UTC; null when it is not known. */
+static void add_wall_time(struct buffer *out, int64_t ms)
 {
-    int64_t ms = t->duration_ms;
-    for (size_t i = 0; i < t->sentence_count && t->duration_ms < 0; i++) {
-        int64_t end = sane_end(t->sentences[i].begin_ms, t->sentences[i].end_ms);
-        ms = end > ms ? end : ms;
-    }
-    return ms < 0 ? 0 : ms;
+    struct tm utc;
+    time_t seconds = (time_t)(ms / 1000);
+    char text[64] = "";
+    if (ms > 0 && gmtime_r(&seconds, &utc))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    json_out_string(out, text[0] ? text : NULL);
 }
 
 static void add_source(struct buffer *out, const struct render_source *source, const struct transcript *t)
 {
-    buffer_puts(out, "{\"size\":");
+    buffer_puts(out, "{\"name\":");
+    json_out_string(out, source ? source->name : NULL);
+    buffer_puts(out, ",\"size\":");
     if (source && source->size >= 0)
         buffer_printf(out, "%" PRId64, source->size);
     else
@@ -190,7 +155,9 @@ static void add_source(struct buffer *out, const struct render_source *source, c
     buffer_puts(out, ",\"sha256\":");
     json_out_string(out, source ? source->sha256 : NULL);
     buffer_puts(out, ",\"duration\":");
-    add_seconds(out, duration(t));
+    json_put_seconds(out, spoken_duration(t));
+    buffer_puts(out, ",\"recorded\":");
+    add_wall_time(out, source ? source->recorded_ms : 0);
     buffer_puts(out, "}");
 }
 
@@ -199,22 +166,20 @@ static void add_engine(struct buffer *out, const struct render_source *source, c
     const struct {
         const char *key, *value;
     } fields[] = {
-        {"{\"provider\":", t->provider},     {",\"name\":", t->engine},
-        {",\"model\":", t->model},           {",\"task_id\":", t->task_id},
-        {",\"request_id\":", t->request_id}, {",\"settings_hash\":", source ? source->settings_hash : NULL},
+        {"{\"provider\":", t->provider},
+        {",\"name\":", t->engine},
+        {",\"model\":", t->model},
+        {",\"why\":", source ? source->why : NULL},
+        {",\"task_id\":", t->task_id},
+        {",\"request_id\":", t->request_id},
+        {",\"settings_hash\":", source ? source->settings_hash : NULL},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         buffer_puts(out, fields[i].key);
         json_out_string(out, fields[i].value);
     }
-    struct tm utc;
-    time_t finished = source ? (time_t)(source->finished_ms / 1000) : 0;
-    char text[64];
-    if (finished > 0 && gmtime_r(&finished, &utc) &&
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)) {
-        buffer_puts(out, ",\"finished\":");
-        json_out_string(out, text);
-    }
+    buffer_puts(out, ",\"finished\":");
+    add_wall_time(out, source ? source->finished_ms : 0);
     buffer_puts(out, "}");
 }
 
@@ -231,7 +196,7 @@ static void add_cost(struct buffer *out, const struct transcript *t)
     buffer_puts(out, ",\"currency\":");
     json_out_string(out, t->currency[0] ? t->currency : NULL);
     buffer_puts(out, ",\"billed_seconds\":");
-    add_seconds(out, t->billed_ms < 0 ? 0 : t->billed_ms);
+    json_put_seconds(out, t->billed_ms < 0 ? 0 : t->billed_ms);
     buffer_printf(out, ",\"estimated\":%s}", t->billed_estimated ? "true" : "false");
 }
 
@@ -241,23 +206,24 @@ int render_json(const struct transcript *t, const struct render_source *source, 
     json_out_string(out,
                     t->language ? t->language : "und"); /* BCP 47: undetermined; readers require a string */
     buffer_puts(out, ",\n  \"duration\": ");
-    add_seconds(out, duration(t));
+    json_put_seconds(out, spoken_duration(t));
     buffer_puts(out, ",\n  \"source\": ");
     add_source(out, source, t);
     buffer_puts(out, ",\n  \"engine\": ");
     add_engine(out, source, t);
     add_cost(out, t);
-    buffer_printf(out, ",\n  \"timing\": \"%s\",\n  \"speakers\": {", timing(t));
-    add_speakers(out, t);
-    buffer_puts(out, "},\n  \"text\": ");
-    add_whole_text(out, t);
+    /* An edited view is a file of its own, which is not made here. */
+    buffer_printf(out, ",\n  \"timing\": \"%s\",\n  \"edited\": false", spoken_timing(t));
+    int rc = add_collapsed(out, t);
+    add_voices(out, t, source);
+    buffer_puts(out, ",\n  \"text\": ");
+    json_put_all(out, t);
     buffer_puts(out, ",\n  \"segments\": [");
-    for (size_t i = 0; i < t->sentence_count; i++) {
-        buffer_puts(out, i ? ",\n    " : "\n    ");
-        add_segment(out, &t->sentences[i], i);
-    }
-    buffer_puts(out, t->sentence_count ? "\n  ],\n  \"words\": [" : "],\n  \"words\": [");
+    rc = rc ? rc : add_segments(out, t);
+    if (rc)
+        return rc;
+    buffer_puts(out, ",\n  \"words\": [");
     add_all_words(out, t);
-    buffer_puts(out, "]\n}\n");
+    buffer_puts(out, "\n}\n");
     return buffer_error(out);
 }

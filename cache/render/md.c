@@ -16,18 +16,34 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* A backslash takes the meaning from any ASCII punctuation (CommonMark 0.31, 2.4). That goes for these
- * everywhere ($ is mathematics on GitHub), and at the beginning for what makes a list, a heading or a line.
- */
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Whether text[i] would be markup there. `digits`: how many the text begins with. */
+static bool means_something(const char *text, size_t len, size_t i, size_t digits)
+{
+    char c = text[i], before = i ? text[i - 1] : ' ', after = i + 1 < len ? text[i + 1] : ' ';
+    if (strchr("\\`*[]<~$", c)) /* $ is mathematics on GitHub */
+        return true;
+    if (c == '_') /* inside a word it is a letter */
+        return !(is_letter(before) || is_digit(before)) || !(is_letter(after) || is_digit(after));
+    if (c == '&')
+        return is_letter(after) || after == '#';
+    if (i == 0 && strchr("+-=:#>|", c)) /* lists, headings, lines, quotations, tables */
+        return true;
+    return i > 0 && i == digits && (c == '.' || c == ')'); /* numbered lists */
+}
+
+/* A backslash takes the meaning from any ASCII punctuation (CommonMark 0.31, 2.4). */
 static void escape(struct buffer *out, const char *text, size_t len)
 {
     size_t digits = 0;
     while (digits < len && is_digit(text[digits]))
         digits++;
     for (size_t i = 0; i < len; i++) {
-        bool begins = (i == 0 && strchr("+-=:", text[0])) ||
-                      (i > 0 && i == digits && (text[i] == '.' || text[i] == ')'));
-        if (text[i] && (begins || strchr("\\`*_{}[]<>#|~&$", text[i])))
+        if (text[i] && means_something(text, len, i, digits))
             buffer_add(out, "\\", 1);
         buffer_add(out, text + i, 1);
     }

@@ -31,3 +31,13 @@ int render_srt(const struct transcript *t, const struct render_source *source, s
 int render_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_md(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_plain_txt(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_tsv(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_csv(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_words_tsv(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_labels_txt(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_podcast_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_otr(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_whisperx_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_diarized_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_whisper_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_docx(const struct transcript *t, const struct render_source *source, struct buffer *out);

@@ -31,6 +31,15 @@ bool voices_put(const struct voices *v, int speaker, int channel, struct buffer 
     return true;
 }
 
+void voices_put_channel(const struct voices *v, int channel, struct buffer *out)
+{
+    int number = channel < 0 ? 0 : channel;
+    size_t start = out->len;
+    text_clean(out, v->look ? look_find_name(&v->look->channel_names, number) : NULL);
+    if (out->len == start)
+        buffer_printf(out, "%" PRId64, (int64_t)number + 1);
+}
+
 int voices_next_speaker(const struct transcript *t, int last)
 {
     int next = -1;

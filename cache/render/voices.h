@@ -21,6 +21,9 @@ struct voices voices_of(const struct transcript *t, const struct render_look *lo
  * appended, when nobody is known. */
 bool voices_put(const struct voices *v, int speaker, int channel, struct buffer *out);
 
+/* Appends what a channel is called in a table: the name given in the look, or its number, counted from 1. */
+void voices_put_channel(const struct voices *v, int channel, struct buffer *out);
+
 /* The next speaker's (or channel's) number that occurs in the transcript after `last`, in order; -1 at the
  * end. Begin with -1. */
 int voices_next_speaker(const struct transcript *t, int last);

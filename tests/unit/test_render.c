@@ -122,20 +122,24 @@ static const char small_json[] =
     "  \"language\": \"en\",\n"
     "  \"duration\": 8.470,\n"
     "  \"source\": "
-    "{\"size\":123456,\"sha256\":\"5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8\","
-    "\"duration\":8.470},\n"
-    "  \"engine\": {\"provider\":\"local\",\"name\":\"vosk\",\"model\":\"small-en-us-0.15\",\"task_id\":null,"
+    "{\"name\":null,\"size\":123456,\"sha256\":\"5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8\","
+    "\"duration\":8.470,\"recorded\":null},\n"
+    "  \"engine\": {\"provider\":\"local\",\"name\":\"vosk\",\"model\":\"small-en-us-0.15\",\"why\":null,\"task_id\":null,"
     "\"request_id\":null,\"settings_hash\":\"0123abcd\",\"finished\":\"2026-01-02T03:04:05Z\"},\n"
     "  \"timing\": \"segment\",\n"
+    "  \"edited\": false,\n"
+    "  \"collapsed\": [],\n"
     "  \"speakers\": {\"0\":{\"name\":\"Speaker 1\"},\"1\":{\"name\":\"Speaker 2\"}},\n"
     "  \"text\": \"Hello, world. Say \\\"cheese\\\"!\",\n"
     "  \"segments\": [\n"
     "    {\"id\":0,\"seek\":0,\"start\":0.640,\"end\":2.005,\"text\":\"Hello, world.\"," REQUIRED
     ",\"speaker\":\"0\",\"channel\":0,\"confidence\":0.7500,\"words\":["
-    "{\"word\":\"Hello,\",\"start\":0.640,\"end\":1.000,\"score\":1.0000,\"probability\":1.0000},"
-    "{\"word\":\"world.\",\"start\":1.100,\"end\":2.005,\"score\":0.5000,\"probability\":0.5000}]},\n"
+    "{\"word\":\" Hello,\",\"start\":0.640,\"end\":1.000,\"score\":1.0000,\"probability\":1.0000},"
+    "{\"word\":\" world.\",\"start\":1.100,\"end\":2.005,\"score\":0.5000,\"probability\":0.5000}]},\n"
     "    {\"id\":1,\"seek\":0,\"start\":4.100,\"end\":6.000,\"text\":\"Say \\\"cheese\\\"!\"," REQUIRED
-    ",\"speaker\":\"1\",\"channel\":0,\"words\":[]}\n"
+    ",\"speaker\":\"1\",\"channel\":0,\"words\":["
+    "{\"word\":\" Say\",\"start\":4.100,\"end\":4.575},"
+    "{\"word\":\" \\\"cheese\\\"!\",\"start\":4.575,\"end\":6.000}],\"timing\":\"estimated\"}\n"
     "  ],\n"
     "  \"words\": [\n"
     "    "
@@ -229,8 +233,8 @@ static void nothing_known_about_the_source(void **state)
     struct transcript *t = transcript_new();
     struct buffer out = {0};
     assert_int_equal(render_json(t, &nothing, &out), 0);
-    assert_non_null(strstr(out.data, "\"source\": {\"size\":null,\"sha256\":null,\"duration\":0.000}"));
-    assert_null(strstr(out.data, "finished"));
+    assert_non_null(strstr(out.data, "\"source\": {\"name\":null,\"size\":null,\"sha256\":null,\"duration\":0.000,\"recorded\":null}"));
+    assert_non_null(strstr(out.data, "\"finished\":null"));
     buffer_clear(&out);
     transcript_free(t);
 }

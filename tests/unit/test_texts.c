@@ -259,9 +259,10 @@ static void markdown_is_escaped(void **state)
         {"# not a heading", "\\# not a heading"},
         {"- not a list", "\\- not a list"},
         {"2026. A year.", "2026\\. A year."},
-        {"see [this](http://x) <b>&amp;", "see \\[this\\](http://x) \\<b\\>\\&amp;"},
+        {"see [this](http://x) <b>&amp; A & B", "see \\[this\\](http://x) \\<b>\\&amp; A & B"},
         {"snake_case `code` ~~a~~ |b| \\n $5$",
-         "snake\\_case \\`code\\` \\~\\~a\\~\\~ \\|b\\| \\\\n \\$5\\$"},
+         "snake_case \\`code\\` \\~\\~a\\~\\~ |b| \\\\n \\$5\\$"},
+        {"_so_ it is", "\\_so\\_ it is"},
         {"a - b + c = d", "a - b + c = d"},
         {"=====", "\\====="},
     };
