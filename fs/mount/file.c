@@ -361,6 +361,7 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     (void)ino;
     struct mount *m = mount_of(req);
     handle_free(m, handle_of(fi));
+    close_kept(m);
     reply_rc(req, m, 0);
 }
 

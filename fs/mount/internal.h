@@ -122,6 +122,9 @@ void reply_entry(fuse_req_t req, struct mount *m, const struct fuse_entry_param 
 /* rc is 0 or a negative errno. */
 void reply_rc(fuse_req_t req, struct mount *m, int rc);
 
+/* Closes what was kept of replaced files that the kernel has forgotten. */
+void close_kept(struct mount *m);
+
 /* ---- Telling intake (names.c) ---- */
 
 void tell_added(struct mount *m, struct node *dir, const char *name, struct file_id id);

@@ -103,15 +103,25 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         reply_entry(req, m, &e);
 }
 
+void close_kept(struct mount *m)
+{
+    for (int fd; (fd = node_take_kept(&m->nodes)) >= 0;)
+        close(fd);
+}
+
 void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-    node_forget(&mount_of(req)->nodes, ino, count);
+    struct mount *m = mount_of(req);
+    node_forget(&m->nodes, ino, count);
+    close_kept(m);
     fuse_reply_none(req);
 }
 
 void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+    struct mount *m = mount_of(req);
     for (size_t i = 0; i < count; i++)
-        node_forget(&mount_of(req)->nodes, forgets[i].ino, forgets[i].nlookup);
+        node_forget(&m->nodes, forgets[i].ino, forgets[i].nlookup);
+    close_kept(m);
     fuse_reply_none(req);
 }

@@ -187,9 +187,46 @@ void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t newparent, const char *n
 
 /* ---- Removing ---- */
 
-/* The node of a file no longer has this name. */
-static void forget_name(struct mount *m, struct file_id file, const struct where *w)
+/* A descriptor of the file x that is about to lose its name, for those who may still come for it: who is about to open
+ * what is replaced (a lookup may be about to make its node), who has it open as the view it was. -1: nobody will. */
+static int hold(struct mount *m, const struct where *w, const struct statx *x, bool replaced)
 {
+    struct statx now;
+    struct node *n = replaced ? NULL : node_find(&m->nodes, file_of_statx(x));
+    bool wanted = replaced || (n && node_has_aliases(&m->nodes, n));
+    node_put(&m->nodes, n);
+    if (!wanted)
+        return -1;
+    cleanup_close int fd = openat(w->dir.fd, w->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    bool same = fd >= 0 && !stat_at(fd, "", &now) && file_id_equal(file_of_statx(&now), file_of_statx(x));
+    return same ? steal_fd(fd) : -1;
+}
+
+/* Gives *held to the node of the file, if there is one: true, and *held is -1. */
+static bool keep(struct mount *m, struct file_id file, int *held)
+{
+    struct node *n = *held >= 0 ? node_find(&m->nodes, file) : NULL;
+    bool kept = n && node_keep(&m->nodes, n, *held);
+    if (kept)
+        *held = -1;
+    node_put(&m->nodes, n);
+    return kept;
+}
+
+/* The file stays where it is after all. */
+static void keep_no_longer(struct mount *m, struct file_id file)
+{
+    struct node *n = node_find(&m->nodes, file);
+    int fd = n ? node_keep_no_longer(&m->nodes, n) : -1;
+    if (fd >= 0)
+        close(fd);
+    node_put(&m->nodes, n);
+}
+
+/* The node of a file no longer has this name. *held (-1: none) is handed over to it, or left. */
+static void forget_name(struct mount *m, struct file_id file, const struct where *w, int *held)
+{
+    keep(m, file, held);
     struct node *n = node_find(&m->nodes, file);
     if (n)
         node_remove_name(&m->nodes, n, w->node, w->name);
@@ -214,12 +251,13 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
     } else if (!rc) {
         unsigned turn = intake_names_begin(m->config.intake);
         rc = stat_at(w.dir.fd, name, &x);
+        cleanup_close int held = rc ? -1 : hold(m, &w, &x, false);
         if (!rc)
             rc = remove_as_caller(req, m, &w, 0);
         else if (rc == -ENOENT)
             rc = view_unlink(m, w.node, name), x.stx_mode = 0;
         if (!rc && x.stx_mode) {
-            forget_name(m, file_of_statx(&x), &w);
+            forget_name(m, file_of_statx(&x), &w, &held);
             if (S_ISREG(x.stx_mode))
                 tell_removed(m, w.node, name, file_of_statx(&x));
         }
@@ -244,7 +282,7 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
         cleanup_free char *path = path_of(m, w.node, name);
         rc = remove_as_caller(req, m, &w, AT_REMOVEDIR);
         if (!rc) {
-            forget_name(m, file_of_statx(&x), &w);
+            forget_name(m, file_of_statx(&x), &w, &(int){-1});
             if (path)
                 intake_directory_removed(m->config.intake, path);
         }
@@ -280,14 +318,15 @@ static void move_name(struct mount *m, struct file_id file, const struct where *
     node_put(&m->nodes, n);
 }
 
-/* After an ordinary rename of x; `old` is what it replaced, or NULL. The paths are those before. */
+/* After an ordinary rename of x; `old` is what it replaced, or NULL, and *held a descriptor of that. The paths are those
+ * before. */
 static void renamed(struct mount *m, const struct where *from, const struct where *to, const struct statx *x,
-                    const struct statx *old, const char *path, const char *newpath)
+                    const struct statx *old, int *held, const char *path, const char *newpath)
 {
     struct file_id replaced = old ? file_of_statx(old) : (struct file_id){0};
     bool version = old && S_ISREG(old->stx_mode) && S_ISREG(x->stx_mode);
     if (old) {
-        forget_name(m, replaced, to);
+        forget_name(m, replaced, to, held);
         if (S_ISREG(old->stx_mode) && !version)
             tell_removed(m, to->node, to->name, replaced);
         else if (S_ISDIR(old->stx_mode) && newpath)
@@ -336,22 +375,26 @@ static int rename_as_caller(fuse_req_t req, struct mount *m, const struct where 
 static int rename_real(fuse_req_t req, struct mount *m, const struct where *from, const struct where *to,
                        const struct statx *x, unsigned flags)
 {
-    struct statx y;
+    struct statx y = {0};
     bool there = !stat_at(to->dir.fd, to->name, &y);
     bool over_view = !there && view_visible(m, to->node, to->name);
     if (over_view && (flags & (RENAME_EXCHANGE | RENAME_NOREPLACE)))
         return flags & RENAME_EXCHANGE ? -EINVAL : -EEXIST;
     cleanup_free char *path = path_of(m, from->node, from->name);
     cleanup_free char *newpath = path_of(m, to->node, to->name);
+    /* Kept before it is replaced, as somebody may be opening it at this moment; and after, when its node is that young. */
+    cleanup_close int held = there && !(flags & RENAME_EXCHANGE) ? hold(m, to, &y, true) : -1;
+    bool kept = keep(m, file_of_statx(&y), &held);
     int rc = rename_as_caller(req, m, from, to, flags);
-    if (rc)
+    bool nothing = there && file_id_equal(file_of_statx(x), file_of_statx(&y)); /* two names of one file */
+    if (kept && (rc || nothing))
+        keep_no_longer(m, file_of_statx(&y));
+    if (rc || nothing)
         return rc;
-    if (there && file_id_equal(file_of_statx(x), file_of_statx(&y)))
-        return 0; /* two names of one file: nothing happens */
     if (flags & RENAME_EXCHANGE)
         exchanged(m, from, to, x, &y, path, newpath);
     else
-        renamed(m, from, to, x, there ? &y : NULL, path, newpath);
+        renamed(m, from, to, x, there ? &y : NULL, &held, path, newpath);
     if (over_view)
         notifier_push(m, to->node->id, to->name);
     return 0;

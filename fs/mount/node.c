@@ -174,6 +174,7 @@ struct node *node_add(struct node_table *t, enum node_kind kind, uint64_t id, st
     n->file = file;
     n->type = type;
     n->references = 1;
+    n->kept = -1;
     n->keyed = kind == NODE_REAL || kind == NODE_VIEW;
     if (t->count >= t->slots)
         grow(t);
@@ -210,13 +211,20 @@ void node_put_locked(struct node_table *t, struct node *n)
                 free(name);
             } else if (d->alias) {
                 n = d->alias;
+                n->aliases--;
                 d->alias = NULL;
             } else {
                 dying = d->key_next;
                 if (d->dir)
                     t->drop_directory(d->dir);
                 node_view_free(d->view);
-                free(d);
+                if (d->kept < 0) {
+                    free(d);
+                } else {
+                    d->key_next = t->ended;
+                    t->ended = d;
+                    atomic_fetch_add(&t->to_close, 1);
+                }
             }
         }
         if (!n)
@@ -266,6 +274,10 @@ void node_table_clear(struct node_table *t)
             node_view_free(n->view);
             free(n);
         }
+    for (struct node *n = t->ended, *next; n; n = next) {
+        next = n->key_next;
+        free(n);
+    }
     free(t->by_id);
     free(t->by_key);
     free(t->devices);
@@ -417,6 +429,55 @@ int node_rename(struct node_table *t, struct node *n, struct node *from, const c
     int rc = node_put_name(t, n, to, newname);
     pthread_mutex_unlock(&t->lock);
     return rc;
+}
+
+bool node_keep(struct node_table *t, struct node *n, int fd)
+{
+    pthread_mutex_lock(&t->lock);
+    bool kept = n->kept < 0 && atomic_load(&t->kept) < t->most_kept;
+    if (kept) {
+        n->kept = fd;
+        atomic_fetch_add(&t->kept, 1);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return kept;
+}
+
+int node_keep_no_longer(struct node_table *t, struct node *n)
+{
+    pthread_mutex_lock(&t->lock);
+    int fd = n->kept;
+    if (fd >= 0)
+        atomic_fetch_sub(&t->kept, 1);
+    n->kept = -1;
+    pthread_mutex_unlock(&t->lock);
+    return fd;
+}
+
+int node_take_kept(struct node_table *t)
+{
+    if (!atomic_load(&t->to_close))
+        return -1;
+    int fd = -1;
+    pthread_mutex_lock(&t->lock);
+    struct node *n = t->ended;
+    if (n) {
+        t->ended = n->key_next;
+        fd = n->kept;
+        free(n);
+        atomic_fetch_sub(&t->to_close, 1);
+        atomic_fetch_sub(&t->kept, 1);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return fd;
+}
+
+bool node_has_aliases(struct node_table *t, const struct node *n)
+{
+    pthread_mutex_lock(&t->lock);
+    bool has = n->aliases;
+    pthread_mutex_unlock(&t->lock);
+    return has;
 }
 
 bool node_place(struct node_table *t, struct node *n, struct node **parent, char name[NAME_SIZE])

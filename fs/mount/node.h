@@ -18,6 +18,10 @@
  * has lookups of it or anything holds a reference: a running operation, a handle, a name in it, an alias to
  * it.
  *
+ * A file that was replaced by a rename while the kernel knows it keeps one descriptor (node_keep()) until the kernel
+ * forgets it: who is about to open it gets what was there, as on a disk, and who has it open through a view that became
+ * this file goes on. These nodes end in node_take_kept(), as closing the last descriptor of a large file takes time.
+ *
  * A view's node stands for one version of one view at one place. When the content changes, the next lookup
  * makes a new node, so that whoever reads the old one keeps its size and its content. When a view becomes a
  * real file (copy-up, rename), its node becomes an alias of the real file's node: node_get() then returns
@@ -102,6 +106,8 @@ struct node {
     struct node_handle *handles;
     struct node *alias;     /* a reference: the real file this view became, */
     int64_t alias_birth_ns; /* if it is still that one and its inode number not reused */
+    unsigned aliases;       /* views that became this file */
+    int kept;               /* O_PATH, of a file that lost its name; -1: none */
     struct dir_fd *dir;     /* resolve.c's cached descriptor of a directory */
     struct node_view *view; /* NODE_VIEW only */
     /* What the last open saw, to keep the page cache while the file is the same. */
@@ -119,6 +125,9 @@ struct node_table {
     uint64_t spills;
     dev_t *devices; /* index = tag */
     unsigned device_count;
+    struct node *ended; /* with a kept descriptor, chained by key_next */
+    _Atomic unsigned kept, to_close; /* how many are kept; how many of those have ended */
+    unsigned most_kept;
     _Atomic uint64_t moves; /* counts every rename and removal of a name */
     void (*drop_directory)(
         struct dir_fd *dir); /* called with the lock held when a node with a cached descriptor goes */
@@ -177,6 +186,15 @@ void node_remove_name(struct node_table *t, struct node *n, struct node *parent,
 /* 0, or -ENOMEM (the node then has no name until the next lookup). */
 int node_rename(struct node_table *t, struct node *n, struct node *from, const char *name, struct node *to,
                 const char *newname);
+/* Hands over a descriptor of a file that is losing a name: it is the node's until the node ends. False: it stays the
+ * caller's, as there is one already, or too many are kept. */
+bool node_keep(struct node_table *t, struct node *n, int fd);
+/* Takes it back: the file keeps its name after all. -1: there is none. */
+int node_keep_no_longer(struct node_table *t, struct node *n);
+/* A descriptor of a node that has ended, to be closed by the caller; -1: none. Cheap when there is none. */
+int node_take_kept(struct node_table *t);
+/* True if views became this file. */
+bool node_has_aliases(struct node_table *t, const struct node *n);
 /* The first name: a reference to its directory, and the name copied. False if there is none. */
 bool node_place(struct node_table *t, struct node *n, struct node **parent, char name[NAME_SIZE]);
 /* The path of a directory relative to the inbox ("" for the inbox), malloc'ed. NULL: no memory, or not

@@ -195,6 +195,7 @@ void node_become(struct node_table *t, struct node *view, struct node *real)
     if (!view->alias && view != real) {
         node_unkey(t, view);
         real->references++;
+        real->aliases++;
         view->alias = real;
         view->alias_birth_ns = real->birth_ns;
     }

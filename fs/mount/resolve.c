@@ -161,7 +161,8 @@ static bool is_node(int fd, const struct node *n)
     return !stat_at(fd, "", &x) && file_id_equal(file_of_statx(&x), n->file);
 }
 
-/* A duplicate of the descriptor of one of the node's open handles, or -1. */
+/* A duplicate of the descriptor of one of the node's open handles, or of the one that was kept when it was replaced;
+ * or -1. */
 static int dup_handle(struct mount *m, struct node *n)
 {
     int fd = -1;
@@ -169,6 +170,8 @@ static int dup_handle(struct mount *m, struct node *n)
     for (struct node_handle *h = n->handles; h && fd < 0; h = h->next)
         if (h->fd >= 0)
             fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0 && n->kept >= 0)
+        fd = fcntl(n->kept, F_DUPFD_CLOEXEC, 3);
     pthread_mutex_unlock(&m->nodes.lock);
     return fd;
 }
@@ -323,6 +326,8 @@ int resolve_path(struct mount *m, struct node *n)
     if (fd >= 0)
         return fd;
     int rc = with_names(m, n, try_open, &fd);
+    if (rc == -ESTALE && (fd = dup_handle(m, n)) >= 0) /* it was replaced meanwhile */
+        rc = 0;
     return rc ? rc : fd;
 }
 

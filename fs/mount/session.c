@@ -121,6 +121,7 @@ static int find_inbox(struct mount *m)
     rc = node_table_init(&m->nodes, fact.file.dev, dir_fd_drop);
     if (rc)
         return rc;
+    m->nodes.most_kept = m->dirs.most;
     m->nodes.uid = geteuid();
     m->nodes.gid = getegid();
     m->inbox = node_real(&m->nodes, &fact, NULL, NULL, false, 0, NULL);

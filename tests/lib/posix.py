@@ -179,6 +179,13 @@ def case_replaced_while_open():
     assert get("file") == b"new content" and os.pread(fd, 3, 0) == b"OLD"
     assert os.fstat(fd).st_ino != os.stat("file").st_ino
     os.close(fd)
+    # Known, but not open: as who has found the name and is about to open it.
+    fd = os.open("file", os.O_PATH)
+    put("newer", b"newer content")
+    os.rename("newer", "file")
+    assert os.fstat(fd).st_nlink == 0 and os.fstat(fd).st_size == 11
+    assert get(f"/proc/self/fd/{fd}") == b"new content" and get("file") == b"newer content"
+    os.close(fd)
 
 
 def case_holes():

@@ -324,7 +324,7 @@ END
 
 @test "who has a view open when it is deleted or replaced reads and writes on, and nobody sees it" {
     local way
-    for way in deleted replaced renamed; do
+    for way in deleted replaced renamed edited "edited too"; do
         put "$INBOX/$way.wav"
         transcribed "$INBOX/$way"
     done
@@ -355,8 +355,24 @@ for name, way in (("deleted", os.unlink), ("replaced", replace), ("renamed", ren
             os.close(fd)
         if name != "renamed":  # that file is where it was renamed to, with all that was written
             assert (open(path, "rb").read() if os.path.exists(path) else None) == now
+# What another edited, and then deleted or replaced, is what those see who had the view open and did not look meanwhile.
+for name, way in (("edited", os.unlink), ("edited too", replace)):
+    for form in ("txt", "srt", "json"):
+        path = f"{inbox}/{name}.{form}"
+        was = open(path, "rb").read()
+        reader, writer = os.open(path, os.O_RDONLY), os.open(path, os.O_RDWR)
+        with open(path, "ab") as f:
+            f.write(b"more")
+        way(path)
+        for fd in (reader, writer):
+            assert os.fstat(fd).st_size == len(was) + 4 and os.fstat(fd).st_nlink == 0, os.fstat(fd)
+            assert os.pread(fd, 100000, 0) == was + b"more"
+        assert os.pwrite(writer, b"MORE", len(was)) == 4
+        assert os.pread(reader, 10, len(was)) == b"MORE"
+        for fd in (reader, writer):
+            os.close(fd)
 END
-    assert_equal "$(names "$RAW")" "deleted.wav renamed.json.kept renamed.srt.kept renamed.txt.kept renamed.wav replaced.json \
+    assert_equal "$(names "$RAW")" "deleted.wav edited too.json edited too.srt edited too.txt edited too.wav edited.wav renamed.json.kept renamed.srt.kept renamed.txt.kept renamed.wav replaced.json \
 replaced.srt replaced.txt replaced.wav"
 }
 

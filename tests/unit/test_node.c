@@ -463,6 +463,39 @@ static void a_view_does_not_answer_for_another_file_with_the_inode_number_of_its
     node_put(&f->t, real);
 }
 
+static void what_is_kept_of_a_replaced_file_ends_with_its_node(void **state)
+{
+    struct fixture *f = *state;
+    f->t.most_kept = 1;
+    struct node *a = look_up(f, 60, S_IFREG, f->inbox, "a"), *b = look_up(f, 61, S_IFREG, f->inbox, "b");
+    uint64_t id = a->id;
+    assert_true(node_keep(&f->t, a, 100));
+    assert_false(node_keep(&f->t, a, 101)); /* it has one */
+    assert_false(node_keep(&f->t, b, 102)); /* there are as many as may be */
+    assert_int_equal(node_keep_no_longer(&f->t, a), 100);
+    assert_int_equal(node_keep_no_longer(&f->t, a), -1);
+    assert_true(node_keep(&f->t, a, 103));
+    node_remove_name(&f->t, a, f->inbox, "a");
+    assert_int_equal(node_take_kept(&f->t), -1);
+    node_forget(&f->t, id, 1);
+    assert_null(node_get(&f->t, id));
+    assert_int_equal(node_take_kept(&f->t), 103);
+    assert_int_equal(node_take_kept(&f->t), -1);
+    assert_true(node_keep(&f->t, b, 104));
+}
+
+static void a_file_knows_of_the_views_that_became_it(void **state)
+{
+    struct fixture *f = *state;
+    struct view v = view_of(50, VIEW_TXT, 1);
+    struct node *n = look_up_view(f, &v, "talk.txt", true), *real = look_up(f, 60, S_IFREG, f->inbox, "talk.txt");
+    assert_false(node_has_aliases(&f->t, real));
+    node_become(&f->t, n, real);
+    assert_true(node_has_aliases(&f->t, real));
+    node_forget(&f->t, n->id, 1);
+    assert_false(node_has_aliases(&f->t, real));
+}
+
 static void a_handle_moves_from_the_view_to_the_file_it_became(void **state)
 {
     struct fixture *f = *state;
@@ -534,6 +567,8 @@ int main(void)
         TEST(two_names_of_one_recording_have_views_of_their_own),
         TEST(a_view_that_became_a_file_answers_for_it_and_the_name_for_a_new_view),
         TEST(a_view_does_not_answer_for_another_file_with_the_inode_number_of_its_own),
+        TEST(what_is_kept_of_a_replaced_file_ends_with_its_node),
+        TEST(a_file_knows_of_the_views_that_became_it),
         TEST(a_handle_moves_from_the_view_to_the_file_it_became),
         TEST(the_page_cache_is_kept_only_while_nothing_changed),
     };
