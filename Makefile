@@ -89,7 +89,8 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
-              bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba smbclient samba-testsuite
+              bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba smbclient samba-testsuite \
+              python3-jsonschema python3-pydantic
 # What the tests of a file manager's window need besides; without it they are skipped.
 WINDOW_DEPS := thunar gvfs gvfs-daemons dbus dbus-bin xvfb xdotool imagemagick adwaita-icon-theme
 # npm only where the recogniser in it can be used and no npm is on the PATH already.
@@ -192,6 +193,7 @@ install: all
 	sed 's|@BINDIR@|$(PREFIX)/bin|' fs/systemd/scribefs@.service >$(UNIT_DIR)/system/scribefs@.service
 	sed 's|@BINDIR@|$(PREFIX)/bin|' fs/systemd/scribefs.service >$(UNIT_DIR)/user/scribefs.service
 	chmod 644 $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
+	$(INSTALL) -D -m 644 man/scribefs-1.schema.json $(ROOT_DIR)/share/scribefs/scribefs-1.schema.json
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	if [ -e build/vosk/.stamp ]; then \
 		$(INSTALL) -d $(ROOT_DIR)/lib/scribefs/vosk && \
@@ -202,7 +204,7 @@ uninstall:
 	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
-	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs
+	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs
 .PHONY: uninstall
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')

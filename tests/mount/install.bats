@@ -17,6 +17,7 @@ setup() {
     for page in "$ROOT"/man/*.[0-9]; do
         [ -s "$PREFIX/share/man/man${page##*.}/$(basename "$page")" ]
     done
+    cmp "$ROOT/man/scribefs-1.schema.json" "$PREFIX/share/scribefs/scribefs-1.schema.json"
 }
 
 @test "the installed daemon finds its worker, its announcer and its model" {
