@@ -88,6 +88,8 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
 /* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
  * text retries the job. 0 or -ENOENT. */
 int library_hide_view(struct library *lib, struct file_id directory, const char *name);
+/* Owner, mode or ACL of this file changed: if it is a recording, the kernel is told to look at its views again. */
+void library_rights_changed(struct library *lib, struct file_id id);
 
 /* ---- Announcements
  * -------------------------------------------------------------------------------------------------- */

@@ -514,3 +514,13 @@ int library_withdraw_view(struct library *lib, struct file_id directory, const c
     changed(lib);
     return 0;
 }
+
+void library_rights_changed(struct library *lib, struct file_id id)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    for (const struct link *l = r ? r->links : NULL; l; l = l->next)
+        for (enum view_format i = 0; i < VIEW_FORMATS; i++)
+            if (l->views[i].state == VIEW_VISIBLE)
+                invalidate(lib, l, i);
+}

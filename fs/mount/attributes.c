@@ -193,6 +193,8 @@ static int set_real(fuse_req_t req, struct mount *m, struct node *n, const struc
     if (!rc && (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
                           FUSE_SET_ATTR_MTIME_NOW)))
         rc = set_times(req, m, path, attr, to_set);
+    if (!rc && S_ISREG(n->type) && (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)))
+        library_rights_changed(m->config.library, n->file);
     return rc;
 }
 

@@ -50,6 +50,15 @@ static int answered(struct mount *m, fuse_ino_t ino, const char *name, bool *don
     return 0;
 }
 
+/* Views have the ACL of their recording. */
+static void tell_rights(struct mount *m, fuse_ino_t ino, const char *name)
+{
+    struct node *n = acl_is_name(name) ? node_get(&m->nodes, ino) : NULL;
+    if (n && n->kind == NODE_REAL && S_ISREG(n->type))
+        library_rights_changed(m->config.library, n->file);
+    node_put(&m->nodes, n);
+}
+
 void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
     struct mount *m = mount_of(req);
@@ -64,6 +73,8 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
         rc = credentials_assume(m, req, &as);
         if (!rc && setxattr(path, name, value, size, flags))
             rc = -errno;
+        if (!rc)
+            tell_rights(m, ino, name);
     }
     reply_rc(req, m, rc);
 }
@@ -82,6 +93,8 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
         rc = credentials_assume(m, req, &as);
         if (!rc && removexattr(path, name))
             rc = -errno;
+        if (!rc)
+            tell_rights(m, ino, name);
     }
     reply_rc(req, m, rc);
 }

@@ -274,7 +274,24 @@ END
     done
 }
 
-# The kernel may keep attributes for a second (attr_timeout): it is waited for.
+@test "the kernel does not wait for its timeout to see that a view's mode changed" {
+    talk
+    py - "$INBOX/talk" <<'END'
+import os, sys, time
+least = 9
+for i in range(6):
+    mode = 0o644 if i % 2 else 0o600
+    os.stat(sys.argv[1] + ".srt")
+    os.chmod(sys.argv[1] + ".wav", mode)
+    begun = time.monotonic()
+    while os.stat(sys.argv[1] + ".srt").st_mode & 0o777 != mode:
+        time.sleep(0.01)
+    least = min(least, time.monotonic() - begun)
+assert least < 0.5, least  # the timeout is a second
+END
+}
+
+# The kernel is told right after the change: it is waited for.
 mode_is() { # MODE FILE…
     local mode=$1
     shift
