@@ -37,14 +37,17 @@ CACHE_SRC     := $(wildcard cache/*.c cache/render/*.c)
 FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c fs/hooks/*.c)) \
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
-CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/inbox/status.c fs/inbox/names.c fs/inbox/messages.c fs/inbox/spent.c
+CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/program.c \
+                 $(addprefix fs/inbox/,status.c status_parts.c names.c messages.c spent.c wording.c)
 ANNOUNCER_SRC := fs/mount/announcer_main.c
 
 PROGRAMS := $(BUILD)/scribefs $(BUILD)/scribectl $(BUILD)/libexec/worker $(BUILD)/libexec/announcer
+# Languages other than English: fs/po/LANGUAGE.po, for fs/inbox/wording.c.
+CATALOGUES := $(patsubst fs/po/%.po,$(BUILD)/locale/%/LC_MESSAGES/scribefs.mo,$(wildcard fs/po/*.po))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 .PHONY: all clean install deps vosk demo
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(CATALOGUES)
 
 $(BUILD)/libcore.a: $(call obj,$(BACKEND_SRC) $(CACHE_SRC) $(FS_SRC))
 	@rm -f $@ && ar rcs $@ $^
@@ -63,6 +66,23 @@ $(BUILD)/libexec/announcer: $(call obj,$(ANNOUNCER_SRC))
 	$(call SAY,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/locale/%/LC_MESSAGES/scribefs.mo: fs/po/%.po
+	@mkdir -p $(@D)
+	$(call SAY,MSGFMT)
+	$(Q)msgfmt --check-format --check-domain -o $@ $<
+
+# After a text in the program was changed: brings fs/po/*.po up to date, where a translator goes on.
+SAID_SRC := $(wildcard fs/*.c fs/inbox/*.c fs/ctl/*.c fs/mount/*.c fs/library/*.c)
+XGETTEXT := xgettext -s --no-wrap --omit-header --no-location --from-code=UTF-8 --language=C -k \
+            -ksay:2 -ksay_in:2c,3 -ksay_count:2,3 -kSAID -kSAID_IN:1c,2
+pot:
+	@mkdir -p $(BUILD)
+	$(XGETTEXT) -o $(BUILD)/scribefs.pot $(SAID_SRC)
+po: pot
+	for po in fs/po/*.po; do msgmerge -q -s --no-wrap --no-fuzzy-matching $$po $(BUILD)/scribefs.pot | \
+		msgattrib --no-wrap -s --no-obsolete -o $$po || exit; done
+.PHONY: po pot
+
 ALL_CFLAGS = $(CFLAGS) $(PKG_CFLAGS)
 PKG_CFLAGS := $(call cflags,$(DAEMON_PKGS) $(WORKER_PKGS))
 $(BUILD)/obj/%.o: %.c
@@ -77,7 +97,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call SAY,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS) cmocka) -lunistring -lm
-unit-programs: $(UNIT)
+unit-programs: $(UNIT) $(CATALOGUES)
 .PHONY: unit-programs
 .SECONDARY:
 
@@ -85,7 +105,7 @@ unit-programs: $(UNIT)
 
 BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson-dev libinih-dev libssl-dev libunistring-dev \
               libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libseccomp-dev libpocketsphinx-dev uthash-dev \
-              libcurl4-openssl-dev libmicrohttpd-dev libzip-dev
+              libcurl4-openssl-dev libmicrohttpd-dev libzip-dev gettext
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
@@ -195,6 +215,7 @@ install: all
 	chmod 644 $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	$(INSTALL) -D -m 644 man/scribefs-1.schema.json $(ROOT_DIR)/share/scribefs/scribefs-1.schema.json
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
+	for mo in $(CATALOGUES:$(BUILD)/%=%); do $(INSTALL) -D -m 644 $(BUILD)/$$mo $(ROOT_DIR)/share/$$mo || exit; done
 	if [ -e build/vosk/.stamp ]; then \
 		$(INSTALL) -d $(ROOT_DIR)/lib/scribefs/vosk && \
 		cp -R build/vosk/lib build/vosk/model $(ROOT_DIR)/lib/scribefs/vosk/ && \
@@ -204,6 +225,7 @@ uninstall:
 	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
+	rm -f $(patsubst $(BUILD)/%,$(ROOT_DIR)/share/%,$(CATALOGUES))
 	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs
 .PHONY: uninstall
 

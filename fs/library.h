@@ -23,6 +23,7 @@
 
 struct library;
 struct index;
+struct wording;
 struct results;
 
 struct library_hooks {
@@ -44,6 +45,8 @@ int library_new(struct index *index, struct results *results, uint64_t device, s
 void library_free(struct library *lib);
 /* Before the mount is up. */
 void library_set_hooks(struct library *lib, const struct library_hooks *hooks);
+/* The language of the status texts (NULL: English); outlives the library. Before the mount is up. */
+void library_set_wording(struct library *lib, const struct wording *wording);
 /* Reads the index. Views of finished jobs are visible at once, without an announcement. */
 int library_load(struct library *lib);
 

@@ -10,6 +10,7 @@
 #include "backend/openai/openai.h"
 #include "fs/inbox/settle.h"
 #include "fs/inbox/watch.h"
+#include "fs/inbox/wording.h"
 #include "fs/settings.h"
 
 /* Where recordings are transcribed. */
@@ -41,6 +42,7 @@ struct options {
     char *hotwords_file, *context_file, *prompt_file;
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
     bool show_emotions; /* in the text views */
+    enum wording_language status_language; /* of what people read in the folder */
     struct openai_settings server; /* its texts belong to the options */
     struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */
 };

@@ -35,7 +35,3 @@ int recognisers_new(struct loop *loop, const struct options *options, struct led
                     struct recognisers *r, struct error *err);
 /* The jobs are gone; the loop is not, and does not run. */
 void recognisers_free(struct recognisers *r);
-
-/* The path of a part of scribefs: beside the executable (a build tree), or where make install puts it,
- * relative to the executable; malloc'ed. NULL if it is nowhere. */
-char *program_part(const char *built, const char *installed);

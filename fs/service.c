@@ -36,6 +36,7 @@
 #include "fs/inbox/status.h"
 #include "fs/inbox/store.h"
 #include "fs/inbox/watch.h"
+#include "fs/inbox/wording.h"
 #include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/runner.h"
@@ -44,6 +45,7 @@
 #include "fs/log.h"
 #include "fs/mount/mount.h"
 #include "fs/options.h"
+#include "fs/program.h"
 #include "fs/recognisers.h"
 #include "fs/usage.h"
 
@@ -53,6 +55,7 @@
 struct service {
     struct layout layout;
     char *mountpoint;
+    struct wording *wording; /* of what people read in the folder; NULL: English */
     struct index *index;
     struct results *results;
     struct library *library;
@@ -128,18 +131,23 @@ static void engine_line(void *context, char *line, size_t size)
     s->recognisers.chosen->operations->describe(s->recognisers.chosen, line, size);
 }
 
-static bool trouble_line(void *context, char *line, size_t size)
+static bool trouble_in(struct service *s, const struct wording *w, char *line, size_t size)
 {
-    struct service *s = context;
     struct error err = {0};
     if (!index_trouble(s->index, &err))
         return false;
-    const char *todo = strcmp(err.code, "index.full") == 0     ? "make room on the disk"
-                       : strcmp(err.code, "index.locked") == 0 ? "another program has it open"
-                                                               : "see whether the disk is well";
-    snprintf(line, size, "The index cannot be written (%s). Nothing is lost while scribefs runs; %s.",
+    const char *todo = strcmp(err.code, "index.full") == 0     ? say(w, "make room on the disk")
+                       : strcmp(err.code, "index.locked") == 0 ? say(w, "another program has it open")
+                                                               : say(w, "see whether the disk is well");
+    snprintf(line, size, say(w, "The index cannot be written (%s). Nothing is lost while scribefs runs; %s."),
              err.detail, todo);
     return true;
+}
+
+/* For scribectl, which shows it to whoever asks: in English. */
+static bool trouble_line(void *context, char *line, size_t size)
+{
+    return trouble_in(context, NULL, line, size);
 }
 
 static void on_index_trouble(void *context, const struct error *trouble)
@@ -204,7 +212,8 @@ static void page_text(void *context, enum top_page page, struct buffer *out)
     struct spending_report spent;
     struct report_all all;
     report.items = items;
-    if (trouble_line(s, trouble, sizeof trouble))
+    report.wording = s->wording;
+    if (trouble_in(s, page == PAGE_JSON ? NULL : s->wording, trouble, sizeof trouble))
         report.trouble = trouble;
     if (spending(s, &spent))
         report.spending = &spent;
@@ -260,6 +269,15 @@ static int open_library(struct service *s, uint64_t device, struct error *err)
     index_close(s->index, 0);
     s->index = NULL;
     return error_set(err, ERROR_PERSON, -rc, "index.open", "%s: %s", s->layout.index, strerror(-rc));
+}
+
+/* A catalogue that is not there must not keep anybody from working: it is said in English then. */
+static void open_wording(struct service *s, const struct options *o)
+{
+    struct error err = {0};
+    cleanup_free char *directory = program_part("locale", "../share/locale");
+    if (wording_open(directory, o->status_language, &s->wording, &err) != 0)
+        log_line(LOG_WARNING, "%s: status texts are in English", err.detail);
 }
 
 static int open_state(struct service *s, struct error *err)
@@ -407,8 +425,11 @@ static int start(struct service *s, const struct options *o, struct error *err)
         rc = layout_check_mountpoint(&s->layout, o->mountpoint, &s->mountpoint, err);
     if (rc == 0)
         rc = open_state(s, err);
-    if (rc == 0)
+    if (rc == 0) {
+        open_wording(s, o);
+        library_set_wording(s->library, s->wording);
         rc = start_parts(s, o, err);
+    }
     if (rc == 0) {
         intake_verify(s->intake);
         rc = start_mount(s, o, err);
@@ -517,6 +538,7 @@ void service_free(struct service *s)
     usage_free(s->usage);
     recognisers_free(&s->recognisers);
     library_free(s->library);
+    wording_free(s->wording);
     ledger_free(s->ledger);
     if (s->index && index_close(s->index, INDEX_WAIT_MS) != 0)
         log_line(LOG_WARNING,

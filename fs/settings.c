@@ -21,6 +21,9 @@ static const struct setting_choice backends = {(const char *const[]){[BACKEND_AU
                                                "auto, local, dashscope or openai is needed"};
 static const struct setting_choice formats = {
     openai_format_names, "auto, verbose_json, diarized_json, json, text, srt or vtt is needed"};
+static const struct setting_choice languages = {
+    (const char *const[]){[WORDING_AUTO] = "auto", [WORDING_ENGLISH] = "en", [WORDING_CHINESE] = "zh", NULL},
+    "auto, en or zh is needed"};
 static const struct setting_choice regions = {
     (const char *const[]){
         [REGION_BEIJING] = "beijing", [REGION_SINGAPORE] = "singapore", [REGION_US] = "us", NULL},
@@ -122,6 +125,8 @@ const struct setting settings_table[] = {
     LONG("publish", "part_bytes", cloud.publish.part_bytes, 102400, 5368709120, NULL),
     TEXT("publish", "base_url", cloud.publish.base_url, NULL),
 
+    CHOICE("status", "language", status_language, &languages, NULL),
+
     SWITCH("views", "emotion", show_emotions, NULL),
 
     TEXT("openai", "url", server.wishes.url, NULL),
@@ -157,9 +162,10 @@ bool settings_set_has(const struct settings_set *set, const struct setting *s)
     return set->bits[i / 64] >> i % 64 & 1;
 }
 
-static bool is_cloud(const struct setting *s)
+/* Its key alone would not say what it is about. */
+static bool carries_section(const struct setting *s)
 {
-    return strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
+    return strcmp(s->section, "status") == 0 || strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
            strcmp(s->section, "openai") == 0;
 }
 
@@ -167,8 +173,8 @@ const struct setting *settings_find_option(const char *option, size_t len)
 {
     for (size_t i = 0; i < settings_count; i++) {
         char name[80];
-        snprintf(name, sizeof name, "%s%s%s", is_cloud(&settings_table[i]) ? settings_table[i].section : "",
-                 is_cloud(&settings_table[i]) ? "." : "", settings_table[i].key);
+        snprintf(name, sizeof name, "%s%s%s", carries_section(&settings_table[i]) ? settings_table[i].section : "",
+                 carries_section(&settings_table[i]) ? "." : "", settings_table[i].key);
         if (strlen(name) == len && strncmp(name, option, len) == 0)
             return &settings_table[i];
     }

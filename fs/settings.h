@@ -48,7 +48,7 @@ struct settings_set {
 void settings_set_add(struct settings_set *set, const struct setting *s);
 bool settings_set_has(const struct settings_set *set, const struct setting *s);
 
-/* As on the command line, where the settings of the cloud carry their section: "workers", "dashscope.model".
+/* As on the command line, where the settings of the cloud and of status texts carry their section: "workers", "dashscope.model".
  * NULL: unknown. */
 const struct setting *settings_find_option(const char *option, size_t len);
 /* As in the settings file. */

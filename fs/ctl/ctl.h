@@ -5,6 +5,8 @@
 
 #include "fs/exitcodes.h"
 
+struct wording;
+
 struct ctl_options {
     const char *store; /* -s, or NULL */
     bool json, watch, quiet;
@@ -20,5 +22,7 @@ int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 
+/* The language of whoever runs it; NULL: English. */
+const struct wording *ctl_wording(void);
 /* Prints "scribectl: …" as one line on stderr, control characters escaped; returns the code. */
 int complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -9,8 +9,11 @@
 #include <string.h>
 
 #include "backend/base/buffer.h"
+#include "backend/base/cleanup.h"
 #include "fs/ctl/ctl.h"
 #include "fs/inbox/status.h"
+#include "fs/inbox/wording.h"
+#include "fs/program.h"
 #include "fs/version.h"
 
 static const char usage[] =
@@ -34,6 +37,13 @@ static const char usage[] =
     "\n"
     "Exit codes: 0 all well, 1 it did not work, 2 wrong usage, 3 a recording failed,\n"
     "4 timed out, 5 not found, 6 scribefs does not run or may not be asked.\n";
+
+static struct wording *wording; /* set once, before anything is said */
+
+const struct wording *ctl_wording(void)
+{
+    return wording;
+}
 
 int complain(enum exit_code code, const char *format, ...)
 {
@@ -145,8 +155,11 @@ int main(int argc, char **argv)
 {
     /* Names are UTF-8 or bytes, whatever the terminal's locale is; numbers and messages stay as they are. */
     setlocale(LC_CTYPE, "C.UTF-8");
+    cleanup_free char *catalogues = program_part("locale", "../share/locale");
+    wording_open(catalogues, WORDING_AUTO, &wording, NULL); /* without one, in English */
     int code = run(argc, argv);
     if (fflush(stdout) != 0 && code == EXIT_OK)
-        return complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+        code = complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+    wording_free(wording);
     return code;
 }

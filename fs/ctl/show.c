@@ -7,8 +7,10 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
+#include "fs/ctl/ctl.h"
 #include "fs/ctl/screen.h"
 #include "fs/inbox/messages.h"
+#include "fs/inbox/wording.h"
 
 #define NAME_LEAST 12 /* columns a name gets on a narrow terminal */
 
@@ -25,9 +27,9 @@ void show_line(const struct item *item, int64_t now_ms, struct buffer *out)
 {
     status_escape(item->path, out);
     buffer_puts(out, ": ");
-    status_line(item, now_ms, out);
+    status_line(ctl_wording(), item, now_ms, out);
     if (item->state == ITEM_FAILED)
-        buffer_printf(out, " %s", message_find(item->error.code)->next);
+        buffer_printf(out, " %s", say(ctl_wording(), message_find(item->error.code)->next));
     buffer_puts(out, "\n");
 }
 
@@ -35,8 +37,14 @@ void show_spending(const struct answer *a, struct buffer *out)
 {
     if (!a->paid || !spent_is_any(&a->spending))
         return;
-    buffer_puts(out, "In the cloud: ");
-    spent_put_report(&a->spending, out);
+    buffer_puts(out, say(ctl_wording(), "In the cloud: "));
+    spent_put_report(ctl_wording(), &a->spending, out);
+    buffer_puts(out, "\n");
+}
+
+static void show_rest(size_t n, struct buffer *out)
+{
+    buffer_printf(out, say(ctl_wording(), "... and %zu more"), n);
     buffer_puts(out, "\n");
 }
 
@@ -45,7 +53,7 @@ void show_plain(const struct answer *a, int64_t now_ms, struct buffer *out)
     for (size_t i = 0; i < a->count; i++)
         show_line(&a->items[i], now_ms, out);
     if (a->omitted > 0)
-        buffer_printf(out, "... and %zu more\n", a->omitted);
+        show_rest(a->omitted, out);
 }
 
 struct said_item {
@@ -136,11 +144,11 @@ static void put_row(struct buffer *out, const struct item *item, const struct la
         status_bar(item, layout->bar, out);
         buffer_puts(out, " ");
     }
-    status_line(item, now_ms, out);
+    status_line(ctl_wording(), item, now_ms, out);
     buffer_puts(out, "\n");
     if (item->state == ITEM_FAILED && layout->next_steps) {
         buffer_fill(out, ' ', (size_t)layout->name + 2);
-        buffer_printf(out, "%s\n", message_find(item->error.code)->next);
+        buffer_printf(out, "%s\n", say(ctl_wording(), message_find(item->error.code)->next));
     }
 }
 
@@ -173,7 +181,7 @@ void show_page(const struct answer *a, int width, int rows, int64_t now_ms, stru
     for (int s = 0; s < ITEM_STATES; s++)
         total += a->counts[s];
     if (a->trouble) {
-        buffer_puts(out, "Attention: ");
+        buffer_puts(out, say(ctl_wording(), "Attention: "));
         status_escape(a->trouble, out);
         buffer_puts(out, "\n");
     }
@@ -188,9 +196,9 @@ void show_page(const struct answer *a, int width, int rows, int64_t now_ms, stru
         shown += n;
     }
     if (total > shown && shown > 0)
-        buffer_printf(out, "... and %zu more\n", total - shown);
+        show_rest(total - shown, out);
     if (total != 1) {
-        status_summary(a->counts, out);
+        status_summary(ctl_wording(), a->counts, out);
         buffer_puts(out, "\n");
     }
     show_spending(a, out);

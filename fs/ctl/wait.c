@@ -16,6 +16,7 @@
 #include "fs/ctl/show.h"
 #include "fs/ctl/target.h"
 #include "fs/inbox/messages.h"
+#include "fs/inbox/wording.h"
 
 #define ALL 100000
 
@@ -93,7 +94,8 @@ static int judge(const struct waiting *w, const struct answer *a, const char *pa
         const struct message *m = message_find(item->empty ? "media.empty" : item->error.code);
         /* A log already has this line. */
         if (w->terminal || w->options->quiet || w->options->json)
-            complain(EXIT_FAILED, "%s: %.*s: %s", item->path, (int)strcspn(m->cause, "."), m->cause, m->next);
+            complain(EXIT_FAILED, "%s: %s %s", item->path, say(ctl_wording(), m->cause),
+                     say(ctl_wording(), m->next));
         code = EXIT_FAILED;
     }
     if (a->timed_out) {

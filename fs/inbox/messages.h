@@ -1,4 +1,5 @@
-/* What people are told: one catalogue, keyed by the stable code of an error. English. */
+/* What people are told: one catalogue, keyed by the stable code of an error. The texts are English: say() of
+ * fs/inbox/wording.h has them in the reader's language. */
 #pragma once
 
 struct message {

@@ -11,13 +11,15 @@
 #include "fs/inbox/names.h"
 #include "fs/inbox/page_chart.h"
 #include "fs/inbox/page_text.h"
+#include "fs/inbox/status_parts.h"
+#include "fs/inbox/wording.h"
 
 #define REFRESH_S 5
 #define PAGE_BLOCK 4096 /* padded to this, so that a client that cached the size does not cut the page */
 #define WAITING_SHOWN 20
 
 static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<head>\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
     "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"robots\" content=\"noindex\">\n"
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n";
@@ -82,10 +84,10 @@ static void put_name(const struct item *item, const char *view, struct buffer *o
     buffer_puts(out, "</a></p>");
 }
 
-static void put_line(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_line(const struct status_report *r, const struct item *item, struct buffer *out)
 {
     cleanup_buffer struct buffer line = {0};
-    status_line(item, now_ms, &line);
+    status_line(r->wording, item, r->now_ms, &line);
     buffer_puts(out, "<p class=\"dim small\">");
     page_put_html(line.data ? line.data : "", out);
     buffer_puts(out, "</p>");
@@ -101,7 +103,7 @@ static const char *view_of(const struct item *item, enum view_format format, cha
 
 /* ---- Entries ---- */
 
-static void put_running(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_running(const struct status_report *r, const struct item *item, struct buffer *out)
 {
     put_name(item, NULL, out);
     if (item->total > 0) {
@@ -111,37 +113,36 @@ static void put_running(const struct item *item, int64_t now_ms, struct buffer *
     } else {
         buffer_puts(out, "<progress></progress>");
     }
-    put_line(item, now_ms, out);
+    put_line(r, item, out);
 }
 
-static void put_failed(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_failed(const struct status_report *r, const struct item *item, struct buffer *out)
 {
-    (void)now_ms;
     char name[NAME_SIZE];
     const struct message *m = message_find(item->error.code);
     put_name(item, view_of(item, VIEW_FAILED, name), out);
     buffer_puts(out, "<p>");
-    page_put_html(m->cause, out);
+    page_put_html(say(r->wording, m->cause), out);
     buffer_puts(out, "</p><p class=\"dim small\">");
-    page_put_html(m->next, out);
+    page_put_html(say(r->wording, m->next), out);
     buffer_puts(out, "</p>");
 }
 
-static void put_done(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_done(const struct status_report *r, const struct item *item, struct buffer *out)
 {
     char name[NAME_SIZE];
     put_name(item, view_of(item, VIEW_TXT, name), out);
-    put_line(item, now_ms, out);
+    put_line(r, item, out);
 }
 
-static void put_other(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_other(const struct status_report *r, const struct item *item, struct buffer *out)
 {
     put_name(item, NULL, out);
-    put_line(item, now_ms, out);
+    put_line(r, item, out);
 }
 
 static void put_list(const struct status_report *r, const char *title, enum item_state state, size_t most,
-                     void (*entry)(const struct item *, int64_t, struct buffer *), struct buffer *out)
+                     void (*entry)(const struct status_report *, const struct item *, struct buffer *), struct buffer *out)
 {
     size_t total = r->counts[state], shown = 0;
     if (total == 0)
@@ -153,13 +154,13 @@ static void put_list(const struct status_report *r, const char *title, enum item
         if (r->items[i].state != state)
             continue;
         buffer_puts(out, "<li>");
-        entry(&r->items[i], r->now_ms, out);
+        entry(r, &r->items[i], out);
         buffer_puts(out, "</li>\n");
         shown++;
     }
     if (total > shown) {
         buffer_puts(out, "<li class=\"dim\">");
-        buffer_printf(out, PAGE_SAY("and %zu more"), total - shown);
+        buffer_printf(out, say(r->wording, "and %zu more"), total - shown);
         buffer_puts(out, "</li>\n");
     }
     buffer_puts(out, "</ul></section>\n");
@@ -178,15 +179,15 @@ static void put_tiles(const struct status_report *r, struct buffer *out)
 {
     const struct report_day *today = r->all ? &r->all->days[REPORT_DAYS - 1] : NULL;
     buffer_puts(out, "<div class=\"tiles\">\n");
-    put_tile("run", (double)r->counts[ITEM_RUNNING], 0, PAGE_SAY("running"), out);
-    put_tile("wait", (double)(r->counts[ITEM_QUEUED] + r->counts[ITEM_ARRIVING]), 0, PAGE_SAY("waiting"), out);
-    put_tile("bad", (double)r->counts[ITEM_FAILED], 0, PAGE_SAY("failed"), out);
+    put_tile("run", (double)r->counts[ITEM_RUNNING], 0, say(r->wording, "running"), out);
+    put_tile("wait", (double)(r->counts[ITEM_QUEUED] + r->counts[ITEM_ARRIVING]), 0, say(r->wording, "waiting"), out);
+    put_tile("bad", (double)r->counts[ITEM_FAILED], 0, say(r->wording, "failed"), out);
     if (today) {
-        put_tile("ok", (double)today->done, 0, PAGE_SAY("done today"), out);
+        put_tile("ok", (double)today->done, 0, say(r->wording, "done today"), out);
         double minutes = (double)today->audio_ms / 60000;
-        put_tile("", minutes, minutes > 0 && minutes < 9.95, PAGE_SAY("minutes today"), out);
+        put_tile("", minutes, minutes > 0 && minutes < 9.95, say(r->wording, "minutes today"), out);
     }
-    put_tile("", (double)r->counts[ITEM_DONE], 0, PAGE_SAY("transcripts"), out);
+    put_tile("", (double)r->counts[ITEM_DONE], 0, say(r->wording, "transcripts"), out);
     buffer_puts(out, "</div>\n");
 }
 
@@ -202,26 +203,24 @@ static void put_fact(const char *label, const char *value, struct buffer *out)
 static void put_machine(const struct status_report *r, struct buffer *out)
 {
     buffer_puts(out, "<section><h2>");
-    page_put_html(PAGE_SAY("This machine"), out);
+    page_put_html(say(r->wording, "This machine"), out);
     buffer_puts(out, "</h2><dl>\n");
     if (r->engine && *r->engine)
-        put_fact(PAGE_SAY("Recogniser"), r->engine, out);
+        put_fact(say(r->wording, "Recogniser"), r->engine, out);
     if (r->spending && spent_is_any(r->spending)) {
         cleanup_buffer struct buffer text = {0};
-        spent_put_report(r->spending, &text);
-        put_fact(PAGE_SAY("In the cloud"), text.data ? text.data : "", out);
+        spent_put_report(r->wording, r->spending, &text);
+        put_fact(say(r->wording, "In the cloud"), text.data ? text.data : "", out);
     }
     if (r->all && r->all->space.known) {
         cleanup_buffer struct buffer text = {0};
-        page_put_bytes(r->all->space.available, &text);
-        buffer_puts(&text, PAGE_SAY(" free of "));
-        page_put_bytes(r->all->space.size, &text);
-        put_fact(PAGE_SAY("Disk"), text.data ? text.data : "", out);
+        struct piece available = bytes_piece(r->wording, r->all->space.available);
+        struct piece size = bytes_piece(r->wording, r->all->space.size);
+        buffer_printf(&text, say(r->wording, "%s free of %s"), available.text, size.text);
+        put_fact(say(r->wording, "Disk"), text.data ? text.data : "", out);
     }
     if (r->all && r->all->cache.known) {
-        cleanup_buffer struct buffer text = {0};
-        page_put_bytes(r->all->cache.bytes, &text);
-        put_fact(PAGE_SAY("Results and index"), text.data ? text.data : "", out);
+        put_fact(say(r->wording, "Results and index"), bytes_piece(r->wording, r->all->cache.bytes).text, out);
     }
     buffer_puts(out, "</dl></section>\n");
 }
@@ -236,10 +235,10 @@ static void put_clock(int64_t ms, struct buffer *out)
     buffer_puts(out, text);
 }
 
-static void put_welcome(struct buffer *out)
+static void put_welcome(const struct status_report *r, struct buffer *out)
 {
     buffer_puts(out, "<section><p>");
-    page_put_html(PAGE_SAY("Put a recording into the inbox folder: its transcript appears beside it."), out);
+    page_put_html(say(r->wording, "Put a recording into the inbox folder: its transcript appears beside it."), out);
     buffer_puts(out, " <a href=\"inbox/\">inbox</a></p></section>\n");
 }
 
@@ -248,6 +247,7 @@ void status_page(const struct status_report *r, struct buffer *out)
     size_t start = out->len, all = 0;
     for (int s = 0; s < ITEM_STATES; s++)
         all += r->counts[s];
+    buffer_printf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n", wording_tag(r->wording));
     buffer_puts(out, head);
     buffer_printf(out, "<meta http-equiv=\"refresh\" content=\"%d\">\n<title>", REFRESH_S);
     if (r->counts[ITEM_FAILED])
@@ -265,14 +265,14 @@ void status_page(const struct status_report *r, struct buffer *out)
     put_tiles(r, out);
     buffer_puts(out, "<div class=\"grid\">\n");
     if (all == 0)
-        put_welcome(out);
-    put_list(r, PAGE_SAY("Running"), ITEM_RUNNING, REPORT_LIST, put_running, out);
-    put_list(r, PAGE_SAY("Failed"), ITEM_FAILED, REPORT_LIST, put_failed, out);
-    put_list(r, PAGE_SAY("Waiting"), ITEM_QUEUED, WAITING_SHOWN, put_other, out);
-    put_list(r, PAGE_SAY("Arriving"), ITEM_ARRIVING, WAITING_SHOWN, put_other, out);
+        put_welcome(r, out);
+    put_list(r, say(r->wording, "Running"), ITEM_RUNNING, REPORT_LIST, put_running, out);
+    put_list(r, say(r->wording, "Failed"), ITEM_FAILED, REPORT_LIST, put_failed, out);
+    put_list(r, say(r->wording, "Waiting"), ITEM_QUEUED, WAITING_SHOWN, put_other, out);
+    put_list(r, say(r->wording, "Arriving"), ITEM_ARRIVING, WAITING_SHOWN, put_other, out);
     if (r->all)
-        page_put_days(r->all, out);
-    put_list(r, PAGE_SAY("Finished last"), ITEM_DONE, WAITING_SHOWN, put_done, out);
+        page_put_days(r->wording, r->all, out);
+    put_list(r, say(r->wording, "Finished last"), ITEM_DONE, WAITING_SHOWN, put_done, out);
     put_machine(r, out);
     buffer_puts(out, "</div>\n</main></body>\n</html>\n");
     size_t rest = (out->len - start) % PAGE_BLOCK;

@@ -10,6 +10,7 @@
 #include "backend/base/cleanup.h"
 #include "fs/inbox/page_text.h"
 #include "fs/inbox/report.h"
+#include "fs/inbox/wording.h"
 
 enum {
     STEP = 18, /* from bar to bar; the unit is a pixel at full size */
@@ -41,16 +42,17 @@ static double cost_of(const struct report_day *d, const char *currency)
 }
 
 /* "2026-11-22: 12.5 min, 3 recordings" or "2026-11-22: 0.17 CNY" */
-static void put_title(const struct report_day *d, double value, const char *currency, struct buffer *out)
+static void put_title(const struct wording *w, const struct report_day *d, double value, const char *currency, struct buffer *out)
 {
     put_date(d->day, out);
     if (*currency)
         buffer_printf(out, ": %.4g %s", value, currency);
     else
-        buffer_printf(out, PAGE_SAY(": %.1f min, %" PRId64 " recordings"), value, d->done);
+        buffer_printf(out, say_count(w, ": %.1f min, %lld recording", ": %.1f min, %lld recordings", (unsigned long)d->done), value,
+                      (long long)d->done);
 }
 
-static void put_plot(const struct report_all *all, const char *title,
+static void put_plot(const struct wording *w, const struct report_all *all, const char *title,
                      double (*value)(const struct report_day *, const char *), const char *currency, struct buffer *out)
 {
     double most = 0;
@@ -69,7 +71,7 @@ static void put_plot(const struct report_all *all, const char *title,
         height = height < 2 ? 2 : height;
         buffer_printf(out, "<rect%s x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"2\"><title>", class,
                       i * STEP + (STEP - BAR) / 2, ABOVE + HEIGHT - height, BAR, height);
-        put_title(d, v, currency, out);
+        put_title(w, d, v, currency, out);
         buffer_puts(out, "</title></rect>\n");
         /* Today, and whole weeks before it. */
         if ((REPORT_DAYS - 1 - i) % WEEK == 0)
@@ -104,14 +106,14 @@ static bool is_quiet(const struct report_day *d)
     return !d->done && !d->failed && !d->spent.billed_ms && !d->spent.money[0].currency[0];
 }
 
-static void put_table(const struct report_all *all, bool paid, struct buffer *out)
+static void put_table(const struct wording *w, const struct report_all *all, bool paid, struct buffer *out)
 {
     buffer_puts(out, "<details class=\"small\"><summary>");
-    page_put_html(PAGE_SAY("as a table"), out);
-    buffer_printf(out, "</summary><table><thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th>", PAGE_SAY("day"),
-                  PAGE_SAY("done"), PAGE_SAY("failed"), PAGE_SAY("minutes"));
+    page_put_html(say(w, "as a table"), out);
+    buffer_printf(out, "</summary><table><thead><tr><th>%s</th><th>%s</th><th>%s</th><th>%s</th>", say(w, "day"),
+                  say(w, "done"), say(w, "failed"), say(w, "minutes"));
     if (paid)
-        buffer_printf(out, "<th>%s</th>", PAGE_SAY("cost"));
+        buffer_printf(out, "<th>%s</th>", say(w, "cost"));
     buffer_puts(out, "</tr></thead><tbody>\n");
     for (int i = REPORT_DAYS - 1; i >= 0; i--) {
         const struct report_day *d = &all->days[i];
@@ -128,7 +130,7 @@ static void put_table(const struct report_all *all, bool paid, struct buffer *ou
     buffer_puts(out, "</tbody></table></details>\n");
 }
 
-void page_put_days(const struct report_all *all, struct buffer *out)
+void page_put_days(const struct wording *w, const struct report_all *all, struct buffer *out)
 {
     char currencies[SPENT_CURRENCIES][4] = {{0}};
     int count = 0;
@@ -147,11 +149,11 @@ void page_put_days(const struct report_all *all, struct buffer *out)
     if (quiet)
         return;
     buffer_puts(out, "<section><h2>");
-    page_put_html(PAGE_SAY("The last days"), out);
+    page_put_html(say(w, "The last days"), out);
     buffer_puts(out, "</h2>\n");
-    put_plot(all, PAGE_SAY("Minutes of audio a day"), minutes_of, "", out);
+    put_plot(w, all, say(w, "Minutes of audio a day"), minutes_of, "", out);
     for (int k = 0; k < count; k++)
-        put_plot(all, PAGE_SAY("Cost a day"), cost_of, currencies[k], out);
-    put_table(all, count > 0, out);
+        put_plot(w, all, say(w, "Cost a day"), cost_of, currencies[k], out);
+    put_table(w, all, count > 0, out);
     buffer_puts(out, "</section>\n");
 }

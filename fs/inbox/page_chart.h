@@ -3,5 +3,6 @@
 
 struct buffer;
 struct report_all;
+struct wording;
 
-void page_put_days(const struct report_all *all, struct buffer *out);
+void page_put_days(const struct wording *w, const struct report_all *all, struct buffer *out);

@@ -42,13 +42,3 @@ void page_put_url(const char *path, struct buffer *out)
             buffer_printf(out, "%%%02X", *p);
     }
 }
-
-void page_put_bytes(int64_t bytes, struct buffer *out)
-{
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
-    double amount = (double)bytes;
-    size_t unit = 0;
-    for (; amount >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)
-        amount /= 1000;
-    buffer_printf(out, "%.*f %s", unit && amount < 9.95 ? 1 : 0, amount, units[unit]);
-}

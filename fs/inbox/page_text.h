@@ -5,14 +5,9 @@
 
 struct buffer;
 
-/* What the page says to people: marked, for the catalogue of messages. */
-#define PAGE_SAY(text) text
-
 /* Appends text as HTML: &, <, >, " and ' are written as entities. */
 void page_put_html(const char *text, struct buffer *out);
 /* The same of bytes from outside: names, lines of other programs (status_escape). */
 void page_put_text(const char *bytes, struct buffer *out);
 /* Appends the bytes of a path as they stand in a URL: all but letters, digits, "-._~" and "/" as %XX. */
 void page_put_url(const char *path, struct buffer *out);
-/* "3.1 GB" */
-void page_put_bytes(int64_t bytes, struct buffer *out);

@@ -10,6 +10,7 @@
 #include "fs/inbox/status.h"
 
 struct buffer;
+struct wording;
 
 #define REPORT_DAYS 31 /* a month of the longest kind */
 #define REPORT_LIST 50 /* recordings of each state that are listed; the others are counted */
@@ -34,6 +35,7 @@ struct report_cache {
 };
 
 struct status_report {
+    const struct wording *wording; /* the language of texts and pages; JSON and metrics are English */
     const struct item *items; /* as library_overview() orders them */
     size_t count;
     size_t counts[ITEM_STATES]; /* of all recordings */

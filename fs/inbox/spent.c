@@ -1,11 +1,12 @@
 /* What was spent, in words. */
 #include "fs/inbox/spent.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/base/buffer.h"
 #include "backend/base/json_out.h"
+#include "fs/inbox/wording.h"
 
 void spent_put_money(const char *currency, int64_t micro, struct buffer *out)
 {
@@ -22,29 +23,41 @@ void spent_put_money(const char *currency, int64_t micro, struct buffer *out)
 }
 
 /* "0.07", "12.5", "110": as fine as it matters. */
-static void put_minutes(int64_t ms, struct buffer *out)
+struct minutes {
+    char text[32];
+};
+static struct minutes minutes(int64_t ms)
 {
-    double minutes = (double)ms / 60000;
-    buffer_printf(out, "%.*f", minutes < 10 ? 2 : minutes < 100 ? 1 : 0, minutes);
+    struct minutes m;
+    double n = (double)ms / 60000;
+    snprintf(m.text, sizeof m.text, "%.*f", n < 10 ? 2 : n < 100 ? 1 : 0, n);
+    return m;
 }
 
-static void put_whole_minutes(int64_t ms, struct buffer *out)
+static void put_one_money(const struct wording *w, const struct spent_money *money, bool about, struct buffer *out)
 {
-    buffer_printf(out, "%" PRId64, ms / 60000);
+    cleanup_buffer struct buffer text = {0};
+    spent_put_money(money->currency, money->micro, &text);
+    if (about)
+        buffer_printf(out, say(w, "about %s"), text.data ? text.data : "");
+    else
+        buffer_add(out, text.data ? text.data : "", text.len);
 }
 
-static void put_all_money(const struct spent *s, struct buffer *out)
+static void put_all_money(const struct wording *w, const struct spent *s, struct buffer *out)
 {
-    const char *before = " (";
+    cleanup_buffer struct buffer all = {0};
     for (int i = 0; i < SPENT_CURRENCIES && s->money[i].currency[0]; i++) {
-        buffer_printf(out, "%s%s", before, i == 0 && s->estimated_jobs ? "about " : "");
-        spent_put_money(s->money[i].currency, s->money[i].micro, out);
-        before = " and ";
+        if (i > 0)
+            buffer_puts(&all, say(w, " and "));
+        put_one_money(w, &s->money[i], i == 0 && s->estimated_jobs, &all);
     }
-    if (s->unpriced_jobs)
-        buffer_printf(out, "%sthe price of %d not known", before[1] == '(' ? before : ", ", s->unpriced_jobs);
-    if (s->unpriced_jobs || s->money[0].currency[0])
-        buffer_puts(out, ")");
+    if (s->unpriced_jobs) {
+        buffer_puts(&all, all.len ? say(w, ", ") : "");
+        buffer_printf(&all, say(w, "the price of %d not known"), s->unpriced_jobs);
+    }
+    if (all.len)
+        buffer_printf(out, say(w, " (%s)"), all.data);
 }
 
 bool spent_is_any(const struct spending_report *r)
@@ -53,36 +66,33 @@ bool spent_is_any(const struct spending_report *r)
            r->today.jobs + r->today.possible_jobs + r->month.jobs + r->month.possible_jobs > 0;
 }
 
-void spent_put_report(const struct spending_report *r, struct buffer *out)
+void spent_put_report(const struct wording *w, const struct spending_report *r, struct buffer *out)
 {
-    put_minutes(r->today.billed_ms, out);
-    if (r->limit_ms > 0) {
-        buffer_puts(out, " of ");
-        put_whole_minutes(r->limit_ms, out);
-    }
-    buffer_puts(out, " minutes today");
-    put_all_money(&r->today, out);
-    if (r->today.possible_jobs) {
-        buffer_puts(out, " and ");
-        put_minutes(r->today.possible_ms, out);
-        buffer_puts(out, " under way or perhaps billed");
-    }
-    buffer_puts(out, ", ");
-    put_minutes(r->month.billed_ms, out);
-    buffer_puts(out, " minutes this month");
-    put_all_money(&r->month, out);
+    if (r->limit_ms > 0)
+        buffer_printf(out, say(w, "%s of %lld minutes today"), minutes(r->today.billed_ms).text,
+                      (long long)(r->limit_ms / 60000));
+    else
+        buffer_printf(out, say(w, "%s minutes today"), minutes(r->today.billed_ms).text);
+    put_all_money(w, &r->today, out);
+    if (r->today.possible_jobs)
+        buffer_printf(out, say(w, " and %s under way or perhaps billed"), minutes(r->today.possible_ms).text);
+    buffer_printf(out, say(w, ", %s minutes this month"), minutes(r->month.billed_ms).text);
+    put_all_money(w, &r->month, out);
     if (r->held_until > 0)
-        buffer_puts(out, "; the limit of the day is reached, the others wait for tomorrow");
+        buffer_puts(out, say(w, "; the limit of the day is reached, the others wait for tomorrow"));
 }
 
-void spent_put_item(const struct spent_item *item, struct buffer *out)
+void spent_put_item(const struct wording *w, const struct spent_item *item, struct buffer *out)
 {
     if (item->billed_ms <= 0)
         return;
-    buffer_printf(out, "%s%" PRId64 " s billed", item->estimated ? "about " : "",
-                  (item->billed_ms + 999) / 1000);
+    long long seconds = (item->billed_ms + 999) / 1000;
+    if (item->estimated)
+        buffer_printf(out, say(w, "about %lld s billed"), seconds);
+    else
+        buffer_printf(out, say(w, "%lld s billed"), seconds);
     if (item->currency[0]) {
-        buffer_puts(out, ", ");
+        buffer_puts(out, say(w, ", "));
         spent_put_money(item->currency, item->cost_micro, out);
     }
 }

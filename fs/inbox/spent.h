@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct buffer;
+struct wording;
 
 #define SPENT_CURRENCIES 3 /* one for each region a person is likely to have used in a month */
 
@@ -44,6 +45,6 @@ void spent_put_money(const char *currency, int64_t micro, struct buffer *out);
 /* Something to say? Then a line without its end: "12.5 of 60 minutes today (0.17 CNY), 110 minutes this month
  * (1.45 CNY)". */
 bool spent_is_any(const struct spending_report *report);
-void spent_put_report(const struct spending_report *report, struct buffer *out);
+void spent_put_report(const struct wording *w, const struct spending_report *report, struct buffer *out);
 /* "4 s billed, 0.00088 CNY"; nothing for what cost nothing. */
-void spent_put_item(const struct spent_item *item, struct buffer *out);
+void spent_put_item(const struct wording *w, const struct spent_item *item, struct buffer *out);

@@ -1,17 +1,17 @@
-/* The status texts. Everything that comes from a name or another program is escaped on its way out. */
+/* The status texts beside a recording, and the line about it. Everything that comes from a name or another program is
+ * escaped on its way out. */
 #include "fs/inbox/status.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/base/buffer.h"
 #include "backend/base/utf8.h"
 #include "fs/inbox/messages.h"
 #include "fs/inbox/names.h"
-#include "fs/inbox/report.h"
+#include "fs/inbox/status_parts.h"
+#include "fs/inbox/wording.h"
 
 void item_clear(struct item *item)
 {
@@ -28,138 +28,10 @@ void items_free(struct item *items, size_t count)
     free(items);
 }
 
-/* ---- Small texts ---- */
-
-/* True if the decoder put U+FFFD in place of what is there. */
-static bool is_broken(const char *s, uint32_t c)
-{
-    return c == UTF8_REPLACEMENT && strncmp(s, "\xef\xbf\xbd", 3) != 0;
-}
-
-/* Control characters, and those that reorder or hide what stands around them. */
-static bool is_unsafe(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200b || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
-
-void status_escape(const char *bytes, struct buffer *out)
-{
-    const char *s = bytes;
-    while (*s) {
-        uint32_t c;
-        size_t n = utf8_next(s, strnlen(s, 4), &c);
-        if (*s == '\n')
-            buffer_puts(out, "\\n");
-        else if (*s == '\t')
-            buffer_puts(out, "\\t");
-        else if (*s == '\\')
-            buffer_puts(out, "\\\\");
-        else if (is_unsafe(c) || is_broken(s, c))
-            for (size_t i = 0; i < n; i++)
-                buffer_printf(out, "\\x%02x", (unsigned char)s[i]);
-        else
-            buffer_add(out, s, n);
-        s += n;
-    }
-}
-
 static const char *basename_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
-}
-
-/* "0:31", "1:02:03" */
-static void put_length(struct buffer *out, int64_t ms)
-{
-    int64_t s = ms > 0 ? ms / 1000 : 0;
-    if (s >= 3600)
-        buffer_printf(out, "%lld:%02d:%02d", (long long)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));
-    else
-        buffer_printf(out, "%d:%02d", (int)(s / 60), (int)(s % 60));
-}
-
-/* "20 s", "6 min", "2 h 5 min": as rough as a guess should look */
-static void put_about(struct buffer *out, int64_t ms)
-{
-    int64_t s = (ms + 999) / 1000;
-    int64_t min = (s + 30) / 60;
-    if (s < 10)
-        buffer_printf(out, "%d s", s < 1 ? 1 : (int)s);
-    else if (s < 95)
-        buffer_printf(out, "%d s", (int)((s + 4) / 5 * 5));
-    else if (min < 60)
-        buffer_printf(out, "%d min", (int)min);
-    else
-        buffer_printf(out, min % 60 ? "%lld h %d min" : "%lld h", (long long)(min / 60), (int)(min % 60));
-}
-
-/* Local time as near to now as is clear: "11:05", "11:05 on 24 November", "11:05 on 24 November 2027" */
-static void put_time(struct buffer *out, int64_t ms, int64_t now_ms)
-{
-    static const char *const months[] = {"January",   "February", "March",    "April",
-                                         "May",       "June",     "July",     "August",
-                                         "September", "October",  "November", "December"};
-    time_t then = (time_t)(ms / 1000), now = (time_t)(now_ms / 1000);
-    struct tm t, n;
-    if (!localtime_r(&then, &t) || !localtime_r(&now, &n)) {
-        buffer_puts(out, "an unknown time");
-        return;
-    }
-    buffer_printf(out, "%02d:%02d", t.tm_hour, t.tm_min);
-    if (t.tm_year == n.tm_year && t.tm_yday == n.tm_yday)
-        return;
-    buffer_printf(out, " on %d %s", t.tm_mday, months[t.tm_mon]);
-    if (t.tm_year != n.tm_year)
-        buffer_printf(out, " %d", t.tm_year + 1900);
-}
-
-static bool has_percent(const struct item *item)
-{
-    return item->state == ITEM_RUNNING && item->total > 0;
-}
-
-/* 0 to 100, rounded down: it says 100 only when all is done. Never asked for without a total. */
-static int percent_of(const struct item *item)
-{
-    if (item->done <= 0)
-        return 0;
-    if (item->done >= item->total)
-        return 100;
-    return (int)((double)item->done / (double)item->total * 100);
-}
-
-/* "0:31 of 1:17" or "3.1 of 7.7 MB"; nothing for a stage whose unit means nothing to people */
-static bool put_amount(struct buffer *out, const struct item *item)
-{
-    int64_t done = item->done < 0 ? 0 : item->done > item->total ? item->total : item->done;
-    if (item->stage == STAGE_RECOGNISING) {
-        put_length(out, done);
-        buffer_puts(out, " of ");
-        put_length(out, item->total);
-        return true;
-    }
-    if (item->stage == STAGE_PUBLISHING) {
-        buffer_printf(out, "%.1f of %.1f MB", (double)done / 1e6, (double)item->total / 1e6);
-        return true;
-    }
-    return false;
-}
-
-static const char *stage_word(enum backend_stage stage)
-{
-    switch (stage) {
-    case STAGE_PREPARING:
-        return "preparing";
-    case STAGE_PUBLISHING:
-        return "sending";
-    case STAGE_SUBMITTED:
-        return "waiting for the service";
-    case STAGE_RECOGNISING:
-        return "recognising";
-    }
-    return "working";
 }
 
 static bool waits_for_retry(const struct item *item, int64_t now_ms)
@@ -175,75 +47,70 @@ static bool waits_for_tomorrow(const struct item *item)
 
 /* ---- One line ---- */
 
-static void line_running(const struct item *item, int64_t now_ms, struct buffer *out)
+static void line_running(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
-    buffer_puts(out, stage_word(item->stage));
-    if (has_percent(item)) {
-        buffer_printf(out, ", %d %%", percent_of(item));
-        struct buffer amount = {0};
-        if (put_amount(&amount, item))
-            buffer_printf(out, " (%s)", amount.data ? amount.data : "");
-        buffer_clear(&amount);
+    struct piece amount;
+    buffer_puts(out, stage_word(w, item->stage));
+    if (item_has_percent(item)) {
+        buffer_printf(out, say(w, ", %d %%"), item_percent(item));
+        if (amount_piece(w, item, &amount))
+            buffer_printf(out, say(w, " (%s)"), amount.text);
     } else if (item->started_ms > 0) {
-        buffer_puts(out, " since ");
-        put_time(out, item->started_ms, now_ms);
+        buffer_printf(out, say(w, " since %s"), time_piece(w, item->started_ms, now_ms).text);
     }
-    if (item->expected_ms > now_ms) {
-        buffer_puts(out, ", about ");
-        put_about(out, item->expected_ms - now_ms);
-        buffer_puts(out, " left");
-    } else if (item->expected_ms > 0) {
-        buffer_puts(out, ", longer than expected");
-    }
+    if (item->expected_ms > now_ms)
+        buffer_printf(out, say(w, ", about %s left"), about_piece(w, item->expected_ms - now_ms).text);
+    else if (item->expected_ms > 0)
+        buffer_puts(out, say(w, ", longer than expected"));
 }
 
-static void line_queued(const struct item *item, int64_t now_ms, struct buffer *out)
+static void line_queued(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     if (waits_for_retry(item, now_ms)) {
-        buffer_puts(out, waits_for_tomorrow(item) ? "waiting until " : "waiting to try again at ");
-        put_time(out, item->not_before_ms, now_ms);
-        buffer_printf(out, ": %s", message_find(item->error.code)->cause);
+        struct piece when = time_piece(w, item->not_before_ms, now_ms);
+        const char *cause = say(w, message_find(item->error.code)->cause);
+        if (waits_for_tomorrow(item))
+            buffer_printf(out, say(w, "waiting until %s: %s"), when.text, cause);
+        else
+            buffer_printf(out, say(w, "waiting to try again at %s: %s"), when.text, cause);
     } else if (item->position > 0) {
-        buffer_printf(out, "waiting, %d before it", item->position);
+        buffer_printf(out, say(w, "waiting, %d before it"), item->position);
     } else {
-        buffer_puts(out, "waiting, it is next");
+        buffer_puts(out, say(w, "waiting, it is next"));
     }
 }
 
-void status_line(const struct item *item, int64_t now_ms, struct buffer *out)
+void status_line(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     switch (item->state) {
     case ITEM_ARRIVING:
-        buffer_puts(out, item->empty ? "empty, nothing to transcribe" : "arriving");
+        buffer_puts(out, item->empty ? say(w, "empty, nothing to transcribe") : say(w, "arriving"));
         break;
     case ITEM_QUEUED:
-        line_queued(item, now_ms, out);
+        line_queued(w, item, now_ms, out);
         break;
     case ITEM_RUNNING:
-        line_running(item, now_ms, out);
+        line_running(w, item, now_ms, out);
         break;
     case ITEM_DONE:
-        buffer_puts(out, "done");
-        if (item->finished_ms > 0) {
-            buffer_puts(out, " at ");
-            put_time(out, item->finished_ms, now_ms);
-        }
+        if (item->finished_ms > 0)
+            buffer_printf(out, say(w, "done at %s"), time_piece(w, item->finished_ms, now_ms).text);
+        else
+            buffer_puts(out, say(w, "done"));
         if (item->cost.billed_ms > 0) {
-            buffer_puts(out, ", ");
-            spent_put_item(&item->cost, out);
+            buffer_puts(out, say(w, ", "));
+            spent_put_item(w, &item->cost, out);
         }
         break;
     case ITEM_FAILED:
-        buffer_printf(out, "failed: %s", message_find(item->error.code)->cause);
+        buffer_printf(out, say(w, "failed: %s"), say(w, message_find(item->error.code)->cause));
         break;
     }
 }
 
 /* ---- The texts beside a recording ---- */
 
-/* Spaces and a newline up to the next multiple of STATUS_BLOCK that is not below `least`. `start` is where the
- * text began. */
-static void pad_to(struct buffer *out, size_t start, size_t least)
+void status_pad(struct buffer *out, size_t start, size_t least)
 {
     size_t len = out->len - start, wanted = len > least ? len : least;
     wanted = (wanted + STATUS_BLOCK - 1) / STATUS_BLOCK * STATUS_BLOCK;
@@ -253,62 +120,66 @@ static void pad_to(struct buffer *out, size_t start, size_t least)
     buffer_puts(out, "\n");
 }
 
-static void pad(struct buffer *out, size_t start)
-{
-    pad_to(out, start, 0);
-}
-
-static void first_line_running(const struct item *item, int64_t now_ms, struct buffer *out)
+static void first_line_running(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     static const char *const titles[] = {
-        [STAGE_PREPARING] = "Preparing",
-        [STAGE_PUBLISHING] = "Sending",
-        [STAGE_SUBMITTED] = "Waiting for the service",
-        [STAGE_RECOGNISING] = "Recognising",
+        [STAGE_PREPARING] = SAID("Preparing"),
+        [STAGE_PUBLISHING] = SAID("Sending"),
+        [STAGE_SUBMITTED] = SAID("Waiting for the service"),
+        [STAGE_RECOGNISING] = SAID("Recognising"),
     };
-    buffer_puts(out, titles[item->stage]);
-    if (has_percent(item)) {
-        buffer_printf(out, ": %d %% done", percent_of(item));
-        struct buffer amount = {0};
-        if (put_amount(&amount, item))
-            buffer_printf(out, ", %s", amount.data ? amount.data : "");
-        buffer_clear(&amount);
+    struct piece amount;
+    buffer_puts(out, say(w, titles[item->stage]));
+    if (item_has_percent(item)) {
+        buffer_printf(out, say(w, ": %d %% done"), item_percent(item));
+        if (amount_piece(w, item, &amount))
+            buffer_printf(out, say(w, ", %s"), amount.text);
     } else if (item->started_ms > 0) {
-        buffer_puts(out, " since ");
-        put_time(out, item->started_ms, now_ms);
+        buffer_printf(out, say(w, " since %s"), time_piece(w, item->started_ms, now_ms).text);
+        /* Nothing is known but how long such recordings took before. */
+        if (item->expected_ms > item->started_ms)
+            buffer_printf(out, say(w, ", usually %s for this length"),
+                          about_piece(w, item->expected_ms - item->started_ms).text);
     }
     buffer_puts(out, "\n");
 }
 
-static void first_line_queued(const struct item *item, int64_t now_ms, struct buffer *out)
+static void first_line_queued(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     if (waits_for_retry(item, now_ms)) {
-        buffer_puts(out, waits_for_tomorrow(item) ? "Waiting until " : "Waiting to try again at ");
-        put_time(out, item->not_before_ms, now_ms);
-        buffer_printf(out, ": %s\n", message_find(item->error.code)->cause);
-    } else if (item->position > 1) {
-        buffer_printf(out, "Waiting: %d recordings before it\n", item->position);
-    } else if (item->position == 1) {
-        buffer_puts(out, "Waiting: 1 recording before it\n");
+        struct piece when = time_piece(w, item->not_before_ms, now_ms);
+        const char *cause = say(w, message_find(item->error.code)->cause);
+        if (waits_for_tomorrow(item))
+            buffer_printf(out, say(w, "Waiting until %s: %s"), when.text, cause);
+        else
+            buffer_printf(out, say(w, "Waiting to try again at %s: %s"), when.text, cause);
+    } else if (item->position > 0) {
+        buffer_printf(out,
+                      say_count(w, "Waiting: %d recording before it", "Waiting: %d recordings before it",
+                                (unsigned long)item->position),
+                      item->position);
     } else {
-        buffer_puts(out, "Waiting: it is next\n");
+        buffer_puts(out, say(w, "Waiting: it is next"));
     }
+    buffer_puts(out, "\n");
 }
 
 /* The view that will be there: one that was deleted does not come back by itself. */
-static void put_promise(const struct item *item, struct buffer *out)
+static void put_promise(const struct wording *w, const struct item *item, struct buffer *out)
 {
     for (int f = VIEW_TXT; f < VIEW_RESULT_FORMATS; f++) {
         if (item->hidden & 1u << f)
             continue;
         char name[NAME_SIZE];
+        cleanup_buffer struct buffer shown = {0};
         view_name(item->base ? item->base : "", (enum view_format)f, name);
-        buffer_puts(out, "The transcript will appear here as ");
-        status_escape(name, out);
-        buffer_puts(out, " when it is done.\n");
+        status_escape(name, &shown);
+        buffer_printf(out, say(w, "The transcript will appear here as %s when it is done."),
+                      shown.data ? shown.data : "");
+        buffer_puts(out, "\n");
         return;
     }
-    buffer_puts(out, "Its transcript was deleted before and stays hidden until it is restored.\n");
+    buffer_printf(out, "%s\n", say(w, "Its transcript was deleted before and stays hidden until it is restored."));
 }
 
 /* ---- Words while they are recognised ---- */
@@ -334,7 +205,7 @@ static void put_words(const char *text, struct buffer *out)
     for (size_t i = 0; i < len;) {
         uint32_t c;
         size_t n = utf8_next(text + i, len - i, &c);
-        if (c == ' ' || is_unsafe(c) || is_broken(text + i, c)) {
+        if (c == ' ' || status_is_unsafe(c) || status_is_broken(text + i, c)) {
             space = true;
         } else {
             bool closing = !space && closes(c);
@@ -358,38 +229,48 @@ static void put_words(const char *text, struct buffer *out)
  * how far the job is, or the words behind it would move. */
 #define RUNNING_LINES 288
 
-void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out)
+static void first_line(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
-    size_t start = out->len;
     switch (item->state) {
     case ITEM_QUEUED:
-        first_line_queued(item, now_ms, out);
+        first_line_queued(w, item, now_ms, out);
         break;
     case ITEM_RUNNING:
-        first_line_running(item, now_ms, out);
+        first_line_running(w, item, now_ms, out);
         break;
     case ITEM_DONE:
-        buffer_puts(out, "Done\n");
+        buffer_printf(out, "%s\n", say(w, "Done"));
         break;
     case ITEM_FAILED:
-        buffer_printf(out, "Failed: %s\n", message_find(item->error.code)->cause);
+        buffer_printf(out, say(w, "Failed: %s"), say(w, message_find(item->error.code)->cause));
+        buffer_puts(out, "\n");
         break;
     case ITEM_ARRIVING:
-        buffer_puts(out, "Arriving: it has not been copied here completely yet\n");
+        buffer_printf(out, "%s\n", say(w, "Arriving: it has not been copied here completely yet"));
         break;
     }
+}
+
+void status_transcribing(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
+{
+    size_t start = out->len;
+    first_line(w, item, now_ms, out);
     buffer_puts(out, "\n");
+    if (waits_for_retry(item, now_ms) && !waits_for_tomorrow(item) && item->attempts > 0) {
+        buffer_printf(out, say_count(w, "It was tried %d time so far.", "It was tried %d times so far.", (unsigned long)item->attempts),
+                      item->attempts);
+        buffer_puts(out, "\n");
+    }
     if (item->expected_ms > now_ms) {
-        buffer_puts(out, "It should be done at about ");
-        put_time(out, item->expected_ms, now_ms);
-        buffer_puts(out, ".\n");
+        buffer_printf(out, say(w, "It should be done at about %s."), time_piece(w, item->expected_ms, now_ms).text);
+        buffer_puts(out, "\n");
     } else if (item->expected_ms > 0 && item->state == ITEM_RUNNING) {
-        buffer_puts(out, "It is taking longer than expected.\n");
+        buffer_printf(out, "%s\n", say(w, "It is taking longer than expected."));
     }
     size_t promise = out->len;
-    put_promise(item, out);
+    put_promise(w, item, out);
     bool words = item->state == ITEM_RUNNING && item->partial && *item->partial;
-    pad_to(out, start, words ? RUNNING_LINES + (out->len - promise) : 0);
+    status_pad(out, start, words ? RUNNING_LINES + (out->len - promise) : 0);
     /* Behind the padding, so that it only ever grows at its end: "tail -f" follows it. */
     if (words)
         put_words(item->partial, out);
@@ -406,184 +287,50 @@ static bool comes_before_sending(const char *code)
 }
 
 /* Who is told to try again wants to know what this try has cost. */
-static void put_cost(const struct item *item, struct buffer *out)
+static void put_cost(const struct wording *w, const struct item *item, struct buffer *out)
 {
     bool local = !item->backend[0] || strcmp(item->backend, "local") == 0;
     if (item->cost.possible) {
-        buffer_puts(out, "It was given to a service in the cloud, which may have billed it.\n");
+        buffer_puts(out, say(w, "It was given to a service in the cloud, which may have billed it."));
     } else if (item->cost.billed_ms > 0) {
-        buffer_puts(out, "It was given to a service in the cloud, which billed it: ");
-        spent_put_item(&item->cost, out);
-        buffer_puts(out, ".\n");
+        cleanup_buffer struct buffer bill = {0};
+        spent_put_item(w, &item->cost, &bill);
+        buffer_printf(out, say(w, "It was given to a service in the cloud, which billed it: %s."),
+                      bill.data ? bill.data : "");
     } else if (local || comes_before_sending(item->error.code)) {
-        buffer_puts(out, "No money was spent: this recording was not sent anywhere.\n");
+        buffer_puts(out, say(w, "No money was spent: this recording was not sent anywhere."));
     } else {
-        buffer_puts(out, "No money was spent: the service in the cloud did not begin to transcribe it.\n");
+        buffer_puts(out, say(w, "No money was spent: the service in the cloud did not begin to transcribe it."));
     }
+    buffer_puts(out, "\n");
 }
 
-void status_failed(const struct item *item, int64_t now_ms, struct buffer *out)
+static void put_fact(const char *label, const char *text, struct buffer *out)
+{
+    buffer_puts(out, label);
+    status_escape(text, out);
+    buffer_puts(out, "\n");
+}
+
+void status_failed(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     size_t start = out->len;
     const struct message *m = message_find(item->error.code);
-    status_escape(basename_of(item->path ? item->path : ""), out);
-    buffer_printf(out, ": %s\n%s\n", m->cause, m->next);
-    put_cost(item, out);
-    buffer_puts(out, "Delete this file to try again.\n\n");
-    buffer_puts(out, "Code: ");
-    status_escape(item->error.code[0] ? item->error.code : "unknown", out);
-    buffer_puts(out, "\n");
-    if (item->error.detail[0]) {
-        buffer_puts(out, "Detail: ");
-        status_escape(item->error.detail, out);
+    cleanup_buffer struct buffer name = {0};
+    status_escape(basename_of(item->path ? item->path : ""), &name);
+    /* The name of the recording, and what is wrong with it. */
+    buffer_printf(out, say(w, "%s: %s"), name.data ? name.data : "", say(w, m->cause));
+    buffer_printf(out, "\n%s\n", say(w, m->next));
+    put_cost(w, item, out);
+    buffer_printf(out, "%s\n\n", say(w, "Delete this file to try again."));
+    put_fact(say(w, "Code: "), item->error.code[0] ? item->error.code : say(w, "unknown"), out);
+    if (item->error.detail[0])
+        put_fact(say(w, "Detail: "), item->error.detail, out);
+    if (item->attempts > 1) {
+        buffer_printf(out, say_count(w, "Tried: %d time", "Tried: %d times", (unsigned long)item->attempts), item->attempts);
         buffer_puts(out, "\n");
     }
-    if (item->attempts > 1)
-        buffer_printf(out, "Tried: %d times\n", item->attempts);
-    if (item->finished_ms > 0) {
-        buffer_puts(out, "Time: ");
-        put_time(out, item->finished_ms, now_ms);
-        buffer_puts(out, "\n");
-    }
-    pad(out, start);
-}
-
-/* ---- The overview ---- */
-
-#define SHOWN 20      /* of a list; the rest is counted */
-#define SHOWN_DONE 10 /* nobody looks further back */
-#define BAR 24        /* characters between the brackets */
-
-void status_bar(const struct item *item, int width, struct buffer *out)
-{
-    int filled = (int)((int64_t)percent_of(item) * width / 100);
-    buffer_puts(out, "[");
-    buffer_fill(out, '#', (size_t)filled);
-    buffer_fill(out, '.', (size_t)(width - filled));
-    buffer_puts(out, "]");
-}
-
-static void put_entry(const struct item *item, int64_t now_ms, struct buffer *out)
-{
-    buffer_puts(out, "  ");
-    status_escape(item->path ? item->path : "", out);
-    buffer_puts(out, "\n      ");
-    if (item->state == ITEM_FAILED) {
-        const struct message *m = message_find(item->error.code);
-        buffer_printf(out, "%s\n      %s\n", m->cause, m->next);
-        return;
-    }
-    if (has_percent(item)) {
-        status_bar(item, BAR, out);
-        buffer_puts(out, " ");
-    }
-    status_line(item, now_ms, out);
-    buffer_puts(out, "\n");
-}
-
-static void put_list(const char *title, enum item_state state, const struct item *items, size_t count,
-                     size_t total, int64_t now_ms, struct buffer *out)
-{
-    if (total == 0)
-        return;
-    buffer_printf(out, "\n%s\n", title);
-    size_t shown = 0;
-    for (size_t i = 0; i < count && shown < SHOWN; i++) {
-        if (items[i].state != state)
-            continue;
-        put_entry(&items[i], now_ms, out);
-        shown++;
-    }
-    if (total > shown)
-        buffer_printf(out, "  ... and %zu more\n", total - shown);
-}
-
-/* The last ones to finish, the latest first. */
-static void put_done(const struct item *items, size_t count, size_t total, int64_t now_ms, struct buffer *out)
-{
-    const struct item *last[SHOWN_DONE];
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (items[i].state != ITEM_DONE)
-            continue;
-        size_t at = n < SHOWN_DONE ? n++ : SHOWN_DONE;
-        for (; at > 0 && last[at - 1]->finished_ms < items[i].finished_ms; at--)
-            if (at < SHOWN_DONE)
-                last[at] = last[at - 1];
-        if (at < SHOWN_DONE)
-            last[at] = &items[i];
-    }
-    if (n == 0)
-        return;
-    buffer_puts(out, "\nFinished last\n");
-    for (size_t i = 0; i < n; i++)
-        put_entry(last[i], now_ms, out);
-    if (total > n)
-        buffer_printf(out, "  ... and %zu more\n", total - n);
-}
-
-void status_counts(const struct item *items, size_t count, size_t counts[ITEM_STATES])
-{
-    memset(counts, 0, ITEM_STATES * sizeof *counts);
-    for (size_t i = 0; i < count; i++)
-        counts[items[i].state]++;
-}
-
-void status_summary(const size_t counts[ITEM_STATES], struct buffer *out)
-{
-    static const struct {
-        enum item_state state;
-        const char *word;
-    } words[] = {
-        {ITEM_RUNNING, "running"}, {ITEM_QUEUED, "waiting"}, {ITEM_ARRIVING, "arriving"},
-        {ITEM_FAILED, "failed"},   {ITEM_DONE, "done"},
-    };
-    const char *separator = "";
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (counts[words[i].state] == 0)
-            continue;
-        buffer_printf(out, "%s%zu %s", separator, counts[words[i].state], words[i].word);
-        separator = ", ";
-    }
-    if (!*separator)
-        buffer_puts(out, "no recordings");
-}
-
-void status_overview(const struct status_report *report, struct buffer *out)
-{
-    size_t start = out->len, count = report->count;
-    const size_t *counts = report->counts;
-    const struct item *items = report->items;
-    const char *trouble = report->trouble, *engine = report->engine;
-    const struct spending_report *spending = report->spending;
-    int64_t now_ms = report->now_ms;
-    buffer_puts(out, "Recordings: ");
-    status_summary(counts, out);
-    buffer_puts(out, "\n");
-    if (trouble && *trouble) {
-        buffer_puts(out, "Attention: ");
-        status_escape(trouble, out);
-        buffer_puts(out, "\n");
-    }
-    if (engine && *engine) {
-        buffer_puts(out, "Recogniser: ");
-        status_escape(engine, out);
-        buffer_puts(out, "\n");
-    }
-    if (spending && spent_is_any(spending)) {
-        buffer_puts(out, "In the cloud: ");
-        spent_put_report(spending, out);
-        buffer_puts(out, "\n");
-    }
-    buffer_puts(out, "Written at ");
-    put_time(out, now_ms, now_ms);
-    buffer_puts(out, "\n");
-    put_list("Running", ITEM_RUNNING, items, count, counts[ITEM_RUNNING], now_ms, out);
-    put_list("Failed", ITEM_FAILED, items, count, counts[ITEM_FAILED], now_ms, out);
-    put_list("Waiting", ITEM_QUEUED, items, count, counts[ITEM_QUEUED], now_ms, out);
-    put_list("Arriving", ITEM_ARRIVING, items, count, counts[ITEM_ARRIVING], now_ms, out);
-    put_done(items, count, counts[ITEM_DONE], now_ms, out);
-    if (count == 0)
-        buffer_puts(out, "\nPut a recording into the inbox folder: its transcript appears beside it.\n");
-    pad(out, start);
+    if (item->finished_ms > 0)
+        put_fact(say(w, "Time: "), time_piece(w, item->finished_ms, now_ms).text, out);
+    status_pad(out, start, 0);
 }

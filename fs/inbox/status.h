@@ -1,5 +1,5 @@
 /* The texts that say how things are: talk.transcribing.txt, talk.FAILED.txt, status.txt. Pure: the caller
- * passes the time. */
+ * passes the time and the language (NULL: English). */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,7 @@
 #include "fs/inbox/spent.h"
 
 struct buffer;
+struct wording;
 
 /* Status views are padded with spaces to a multiple of this, so that a client that cached their size never
  * cuts them. */
@@ -53,15 +54,15 @@ void item_clear(struct item *item);
 /* Appends the text, padded with spaces and a final newline to a multiple of STATUS_BLOCK. While the words
  * come in as they are recognised, they follow behind that, a line for each sentence and no newline after the
  * last one: as long as more of them come, the bytes that were there stay as they are. */
-void status_transcribing(const struct item *item, int64_t now_ms, struct buffer *out);
-void status_failed(const struct item *item, int64_t now_ms, struct buffer *out);
+void status_transcribing(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out);
+void status_failed(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out);
 /* The whole of MOUNT/status.txt: counts, what runs (with progress), what waits, what failed and why, what
  * finished last. See fs/inbox/report.h. */
 struct status_report;
 void status_overview(const struct status_report *report, struct buffer *out);
 /* One line, without a newline, as scribectl and status.txt say it: "recognising, 40 % (0:31 of 1:17), about
  * 20 s left". */
-void status_line(const struct item *item, int64_t now_ms, struct buffer *out);
+void status_line(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out);
 
 /* ---- Parts of them, shared with scribectl ---- */
 
@@ -72,4 +73,7 @@ void status_escape(const char *bytes, struct buffer *out);
 void status_bar(const struct item *item, int width, struct buffer *out);
 void status_counts(const struct item *items, size_t count, size_t counts[ITEM_STATES]);
 /* "1 running, 3 waiting, 140 done" */
-void status_summary(const size_t counts[ITEM_STATES], struct buffer *out);
+void status_summary(const struct wording *w, const size_t counts[ITEM_STATES], struct buffer *out);
+/* Appends spaces and a newline up to the next multiple of STATUS_BLOCK that is not below `least`; `start` is where the
+ * text began. */
+void status_pad(struct buffer *out, size_t start, size_t least);

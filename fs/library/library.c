@@ -33,6 +33,11 @@ void library_set_hooks(struct library *lib, const struct library_hooks *hooks)
     lib->hooks = *hooks;
 }
 
+void library_set_wording(struct library *lib, const struct wording *wording)
+{
+    lib->wording = wording;
+}
+
 /* ---- loading ---- */
 
 /* Directories by their stored number, while loading. */

@@ -130,6 +130,7 @@ struct library {
     struct results *results;
     uint64_t device;
     struct library_hooks hooks;
+    const struct wording *wording; /* of the status texts */
     struct folder *folders_by_id, *folders_by_path;
     struct recording *recordings;
     struct job *jobs;

@@ -303,9 +303,9 @@ static int status_text(struct library *lib, const struct link *l, enum view_form
     int rc = item_fill(lib, l, &item);
     if (rc == 0) {
         if (format == VIEW_FAILED)
-            status_failed(&item, wall_ms(), out);
+            status_failed(lib->wording, &item, wall_ms(), out);
         else
-            status_transcribing(&item, wall_ms(), out);
+            status_transcribing(lib->wording, &item, wall_ms(), out);
         rc = buffer_error(out);
         item_clear(&item);
     }

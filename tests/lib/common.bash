@@ -31,6 +31,8 @@ SUSPICIOUS='error|warn|assert|sanitizer|leak|traceback|panic|runtime error|data 
 
 common_setup() {
     umask 022
+    unset LANGUAGE LC_ALL # what is said to people is compared in English
+    export LC_MESSAGES=C
     T=$(mktemp -d "${TMPDIR:-/tmp}/scribefs-XXXXXX")
     chmod 755 "$T"
     STORE=$T/store RAW=$T/store/inbox MNT=$T/mnt INBOX=$T/mnt/inbox LOG=$T/scribefs.log

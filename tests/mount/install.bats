@@ -18,6 +18,7 @@ setup() {
         [ -s "$PREFIX/share/man/man${page##*.}/$(basename "$page")" ]
     done
     cmp "$ROOT/man/scribefs-1.schema.json" "$PREFIX/share/scribefs/scribefs-1.schema.json"
+    [ -s "$PREFIX/share/locale/zh_CN/LC_MESSAGES/scribefs.mo" ]
 }
 
 @test "the installed daemon finds its worker, its announcer and its model" {

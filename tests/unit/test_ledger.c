@@ -214,7 +214,7 @@ static char *words_of(struct ledger *l)
     struct spending_report report = {0};
     struct buffer out = {0};
     ledger_sums(l, at(NOW), &report.today, &report.month);
-    spent_put_report(&report, &out);
+    spent_put_report(NULL, &report, &out);
     return buffer_take(&out);
 }
 
@@ -360,7 +360,7 @@ static void words_for_a_recording(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         cleanup_buffer struct buffer out = {0};
         buffer_puts(&out, "");
-        spent_put_item(&cases[i].item, &out);
+        spent_put_item(NULL, &cases[i].item, &out);
         assert_string_equal(out.data, cases[i].words);
     }
 }
@@ -371,11 +371,11 @@ static void words_for_the_limit(void **state)
     cleanup_buffer struct buffer out = {0};
     struct spending_report report = {.limit_ms = 3600000};
     assert_true(spent_is_any(&report));
-    spent_put_report(&report, &out);
+    spent_put_report(NULL, &report, &out);
     assert_string_equal(out.data, "0.00 of 60 minutes today, 0.00 minutes this month");
     buffer_clear(&out);
     report.held_until = at(NOW);
-    spent_put_report(&report, &out);
+    spent_put_report(NULL, &report, &out);
     assert_non_null(strstr(out.data, "; the limit of the day is reached, the others wait for tomorrow"));
     assert_false(spent_is_any(&(struct spending_report){0}));
 }

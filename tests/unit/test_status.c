@@ -96,7 +96,7 @@ static const struct {
      {TALK, .state = ITEM_RUNNING, .stage = STAGE_SUBMITTED, .started_ms = AT(10, 30),
       .expected_ms = NOW + 6 * 60000},
      "waiting for the service since 10:30, about 6 min left",
-     "Waiting for the service since 10:30\n"},
+     "Waiting for the service since 10:30, usually 18 min for this length\n\nIt should be done at about 10:48.\n"},
     {"tried again later",
      {TALK, .state = ITEM_QUEUED, .not_before_ms = AT(11, 5), .error = BUSY},
      "waiting to try again at 11:05: The computer did not have enough memory to transcribe this recording.",
@@ -141,7 +141,7 @@ static void says_it_in_one_line(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         cleanup_buffer struct buffer b = {0};
-        status_line(&rows[i].item, NOW, &b);
+        status_line(NULL, &rows[i].item, NOW, &b);
         if (strcmp(b.data, rows[i].line) != 0)
             fail_msg("%s: \"%s\"", rows[i].name, b.data);
     }
@@ -161,7 +161,7 @@ static void says_it_beside_the_recording(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         cleanup_buffer struct buffer b = {0};
-        status_transcribing(&rows[i].item, NOW, &b);
+        status_transcribing(NULL, &rows[i].item, NOW, &b);
         check_padding(&b, 0);
         if (strncmp(b.data, rows[i].text, strlen(rows[i].text)) != 0)
             fail_msg("%s: \"%s\"", rows[i].name, b.data);
@@ -174,7 +174,7 @@ static void all_texts_of_a_usual_name_are_one_block(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         cleanup_buffer struct buffer b = {0};
-        status_transcribing(&rows[i].item, NOW, &b);
+        status_transcribing(NULL, &rows[i].item, NOW, &b);
         assert_int_equal(b.len, STATUS_BLOCK);
     }
     for (const struct message *m = message_all(); m->code; m++) {
@@ -182,7 +182,7 @@ static void all_texts_of_a_usual_name_are_one_block(void **state)
                             .error = {.class = ERROR_TRANSIENT}};
         snprintf(item.error.code, sizeof item.error.code, "%s", m->code);
         cleanup_buffer struct buffer b = {0};
-        status_transcribing(&item, NOW, &b);
+        status_transcribing(NULL, &item, NOW, &b);
         assert_int_equal(b.len, STATUS_BLOCK);
     }
 }
@@ -208,7 +208,7 @@ static void words_follow_a_line_for_each_sentence(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct item item = {TALK, .state = ITEM_RUNNING, .partial = (char *)(uintptr_t)cases[i].text};
         cleanup_buffer struct buffer b = {0};
-        status_transcribing(&item, NOW, &b);
+        status_transcribing(NULL, &item, NOW, &b);
         assert_true(b.len > STATUS_BLOCK && b.data[STATUS_BLOCK - 1] == '\n');
         if (strcmp(b.data + STATUS_BLOCK, cases[i].shown) != 0)
             fail_msg("%s: \"%s\"", cases[i].name, b.data + STATUS_BLOCK);
@@ -237,7 +237,7 @@ static void words_only_ever_grow_at_their_end(void **state)
                                 .started_ms = NOW - INT64_C(400) * 86400000,
                                 .expected_ms = n % 5 ? NOW + INT64_C(400) * 86400000 : NOW - 1};
             cleanup_buffer struct buffer b = {0};
-            status_transcribing(&item, NOW, &b);
+            status_transcribing(NULL, &item, NOW, &b);
             size_t at = b.len - 1;
             while (at % STATUS_BLOCK)
                 at--;
@@ -255,7 +255,7 @@ static void appends_to_what_is_there(void **state)
     (void)state;
     cleanup_buffer struct buffer b = {0};
     buffer_puts(&b, "before");
-    status_transcribing(&rows[0].item, NOW, &b);
+    status_transcribing(NULL, &rows[0].item, NOW, &b);
     check_padding(&b, 6);
     assert_memory_equal(b.data, "beforeWaiting", 13);
 }
@@ -267,7 +267,7 @@ static void a_failure_says_cause_next_step_money_and_how_to_retry(void **state)
         TALK, .state = ITEM_FAILED, .attempts = 2, .finished_ms = AT(10, 41),
         .error = {.class = ERROR_PERMANENT, .code = "media.no_audio", .detail = "no stream\nof sound"}};
     cleanup_buffer struct buffer b = {0};
-    status_failed(&item, NOW, &b);
+    status_failed(NULL, &item, NOW, &b);
     check_padding(&b, 0);
     static const char expected[] = "talk.mp3: This video has no sound track.\n"
                                    "There is nothing to transcribe. If you do hear speech when you play it, "
@@ -318,7 +318,7 @@ static void a_failure_says_what_it_cost(void **state)
         snprintf(item.backend, sizeof item.backend, "%s", cases[i].backend);
         snprintf(item.error.code, sizeof item.error.code, "%s", cases[i].code);
         cleanup_buffer struct buffer b = {0};
-        status_failed(&item, NOW, &b);
+        status_failed(NULL, &item, NOW, &b);
         if (!strstr(b.data, cases[i].said))
             fail_msg("%s: %s", cases[i].name, b.data);
     }
@@ -331,7 +331,7 @@ static void a_failure_names_only_the_file_and_escapes_it(void **state)
     struct item item = {
         .path = path, .base = base, .state = ITEM_FAILED, .error = {.class = ERROR_PERMANENT}};
     cleanup_buffer struct buffer b = {0};
-    status_failed(&item, NOW, &b);
+    status_failed(NULL, &item, NOW, &b);
     static const char expected[] = "two\\nlines\\x1b[2J.mp3: Something went wrong";
     assert_memory_equal(b.data, expected, sizeof expected - 1);
     assert_non_null(strstr(b.data, "Code: unknown\n"));
