@@ -57,6 +57,14 @@ teardown() {
     common_teardown
 }
 
+# Some of the .json views that the test came across, for tests/run to look at.
+keep_views() {
+    [ -d "$STORE/state" ] && [ -w "${SCRIBEFS_TEST_VIEWS:-}" ] || return 0
+    find "$STORE/state/views" "$STORE/state/results" -type f -size -200k 2>/dev/null | head -n 100 |
+        xargs -r -d '\n' grep -lsF '"schema": "scribefs/1",' | head -n 5 |
+        xargs -r -d '\n' cp --backup=numbered -t "$SCRIBEFS_TEST_VIEWS" 2>/dev/null || :
+}
+
 # Fails the test if the daemon died, does not end on SIGTERM, or wrote something suspicious.
 common_teardown() {
     local trouble=0 pid point
@@ -76,6 +84,7 @@ common_teardown() {
         echo "still mounted: $point"
         force_unmount "$point"
     done
+    keep_views
     if suspicious_lines "$LOG"; then
         echo "the log has suspicious lines (above)"
         trouble=1
