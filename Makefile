@@ -25,7 +25,7 @@ LDFLAGS  += -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANI
 
 # Names of pkg-config packages, per program.
 BASE_PKGS   := libcjson libcrypto
-DAEMON_PKGS := fuse3 libzip sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
+DAEMON_PKGS := fuse3 libzip icu-uc sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
 CTL_PKGS    := libcjson
 WORKER_PKGS := libavformat libavcodec libavutil libswresample libseccomp pocketsphinx libcjson
 cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
@@ -98,12 +98,15 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcore.a
 	$(call SAY,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS) cmocka) -lunistring -lm
 unit-programs: $(UNIT) $(CATALOGUES)
-.PHONY: unit-programs
+# The subtitles of tests/golden/subtitles/ anew, when a change of their rules is meant.
+golden: $(BUILD)/unit/test_subtitles
+	GOLDEN_WRITE=1 $<
+.PHONY: unit-programs golden
 .SECONDARY:
 
 # ---- Dependencies: Debian packages, asked for only when something is missing, and the recogniser from npm -------------------
 
-BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson-dev libinih-dev libssl-dev libunistring-dev \
+BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson-dev libinih-dev libssl-dev libunistring-dev libicu-dev \
               libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libseccomp-dev libpocketsphinx-dev uthash-dev \
               libcurl4-openssl-dev libmicrohttpd-dev libzip-dev gettext
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates

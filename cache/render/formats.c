@@ -9,6 +9,9 @@ static const struct format_info table[FORMATS] = {
     [FORMAT_TXT] = {"txt", true, render_txt},
     [FORMAT_SRT] = {"srt", false, render_srt},
     [FORMAT_JSON] = {"json", true, render_json},
+    [FORMAT_VTT] = {"vtt", false, render_vtt},
+    [FORMAT_LRC] = {"lrc", true, render_lrc},
+    [FORMAT_ELRC] = {"elrc", true, render_elrc},
     [FORMAT_MD] = {"md", true, render_md},
     [FORMAT_DOCX] = {"docx", true, render_docx},
     [FORMAT_TSV] = {"tsv", false, render_tsv},
@@ -21,6 +24,7 @@ static const struct format_info table[FORMATS] = {
     [FORMAT_RAW_JSON] = {"raw.json", false, NULL},
     [FORMAT_WHISPERX_JSON] = {"whisperx.json", false, render_whisperx_json},
     [FORMAT_DIARIZED_JSON] = {"diarized.json", false, render_diarized_json},
+    [FORMAT_KARAOKE_VTT] = {"karaoke.vtt", false, render_karaoke_vtt},
     [FORMAT_WHISPER_JSON] = {"whisper.json", false, render_whisper_json},
 };
 

@@ -27,6 +27,11 @@ static const struct phrases table[] = {
      "Transcrit par", "aucune parole détectée", "dit ", "\u00A0fois de suite"},
     {"es", ": ", ", ", "Hablante ", "Canal ", "Fecha", "Duración", "Idioma", "Hablantes", "Canales",
      "Transcrito por", "no se ha detectado voz", "dicho ", " veces seguidas"},
+    /* A Latin word at the beginning would turn the line around for those who read from right to left. */
+    {"ar", ": ", "، ", "المتحدث ", "القناة ", "التاريخ", "المدة", "اللغة", "المتحدثون", "القنوات",
+     "فُرِّغ بواسطة", "لم يُكتشف كلام", "تكرر ", " مرات متتالية"},
+    {"he", ": ", ", ", "דובר ", "ערוץ ", "תאריך", "משך", "שפה", "דוברים", "ערוצים", "תומלל על ידי",
+     "לא זוהה דיבור", "נאמר ", " פעמים ברצף"},
 };
 
 /* The code's first part: zh of zh-Hans-CN. */
@@ -55,11 +60,11 @@ void phrases_put_language(const char *code, struct buffer *out)
         {"zh", "中文"},       {"cmn", "中文"},       {"yue", "粤语"},       {"wuu", "吴语"},
         {"nan", "闽南语"},    {"hak", "客家话"},     {"hsn", "湘语"},       {"gan", "赣语"},
         {"cjy", "晋语"},      {"ja", "日本語"},      {"ko", "한국어"},      {"de", "Deutsch"},
-        {"fr", "français"},   {"es", "español"},     {"af", "Afrikaans"},   {"ar", "Arabic"},
+        {"fr", "français"},   {"es", "español"},     {"af", "Afrikaans"},   {"ar", "العربية"},
         {"be", "Belarusian"}, {"bg", "Bulgarian"},   {"bn", "Bengali"},     {"ca", "Catalan"},
         {"cs", "Czech"},      {"cy", "Welsh"},       {"da", "Danish"},      {"el", "Greek"},
         {"et", "Estonian"},   {"eu", "Basque"},      {"fa", "Persian"},     {"fi", "Finnish"},
-        {"fil", "Filipino"},  {"ga", "Irish"},       {"gl", "Galician"},    {"he", "Hebrew"},
+        {"fil", "Filipino"},  {"ga", "Irish"},       {"gl", "Galician"},    {"he", "עברית"},
         {"hi", "Hindi"},      {"hr", "Croatian"},    {"hu", "Hungarian"},   {"hy", "Armenian"},
         {"id", "Indonesian"}, {"is", "Icelandic"},   {"it", "Italian"},     {"ka", "Georgian"},
         {"kk", "Kazakh"},     {"km", "Khmer"},       {"lo", "Lao"},         {"lt", "Lithuanian"},

@@ -41,3 +41,7 @@ int render_whisperx_json(const struct transcript *t, const struct render_source 
 int render_diarized_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_whisper_json(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_docx(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_vtt(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_karaoke_vtt(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_lrc(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_elrc(const struct transcript *t, const struct render_source *source, struct buffer *out);

@@ -158,7 +158,7 @@ static int from_tokens(const struct transcript *t, const struct language *langua
     struct tokens tokens __attribute__((cleanup(tokens_clear))) = {0};
     one.sentences = &t->sentences[i];
     one.sentence_count = 1;
-    int rc = tokens_of(&one, language, false, &tokens);
+    int rc = tokens_of(&one, language, NULL, &tokens);
     for (size_t k = 0; k < tokens.count && rc == 0; k++) {
         const struct token *token = &tokens.items[k];
         struct spoken_word *word = add_word(out);

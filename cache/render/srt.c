@@ -1,5 +1,5 @@
-/* The .srt view: SubRip, as strict as the strictest reader. Numbers from 1, LF, one empty line after each
- * cue, no byte order mark. */
+/* The .srt view: SubRip, as strict as the strictest reader. Numbers from 1, one empty line after each cue; LF
+ * and no byte order mark unless the look says otherwise. */
 #include "cache/render/render.h"
 
 #include <inttypes.h>
@@ -7,8 +7,10 @@
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
 #include "cache/render/cue.h"
-#include "cache/render/language.h"
-#include "cache/render/txt.h"
+#include "cache/render/line_ends.h"
+#include "cache/render/look.h"
+
+#define EMPTY_MS 2000
 
 static void add_time(struct buffer *out, int64_t ms)
 {
@@ -16,30 +18,32 @@ static void add_time(struct buffer *out, int64_t ms)
                   (int)(ms / 1000 % 60), (int)(ms % 1000));
 }
 
-static void add_cue(struct buffer *out, size_t number, int64_t begin_ms, int64_t end_ms, const char *text,
-                    size_t len)
+/* Number and times. */
+static void begin_cue(struct buffer *out, size_t number, int64_t begin_ms, int64_t end_ms)
 {
     buffer_printf(out, "%zu\n", number);
     add_time(out, begin_ms);
     buffer_puts(out, " --> ");
     add_time(out, end_ms);
     buffer_puts(out, "\n");
-    buffer_add(out, text, len);
-    buffer_puts(out, "\n\n");
 }
 
 int render_srt(const struct transcript *t, const struct render_source *source, struct buffer *out)
 {
-    (void)source; /* SubRip has no place for provenance */
+    const struct render_look *look = source ? source->look : NULL; /* SubRip has no place for provenance */
+    size_t start = out->len;
     struct cues cues __attribute__((cleanup(cues_clear))) = {0};
-    int rc = cues_of(t, language_of(t), &cues);
+    int rc = cues_of(t, &(struct cue_wishes){.look = look, .subrip = true}, &cues);
     if (rc)
         return rc;
     for (size_t i = 0; i < cues.count; i++) {
-        const struct cue *c = &cues.items[i];
-        add_cue(out, i + 1, c->begin_ms, c->end_ms, cues.text.data + c->at, c->len);
+        begin_cue(out, i + 1, cues.items[i].begin_ms, cues.items[i].end_ms);
+        cue_put(&cues, &cues.items[i], out);
+        buffer_puts(out, "\n\n");
     }
-    if (!cues.count) /* players call a file without a cue damaged */
-        add_cue(out, 1, 0, 2000, NO_SPEECH, sizeof NO_SPEECH - 1);
-    return buffer_error(out);
+    if (!cues.count && !(look && look->no_empty_cue)) { /* players call a file without a cue damaged */
+        begin_cue(out, 1, 0, EMPTY_MS);
+        buffer_printf(out, "[%s]\n\n", cues.voices.phrases->nothing);
+    }
+    return line_ends_apply(out, start, look);
 }

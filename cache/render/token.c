@@ -10,17 +10,22 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/utf8.h"
 #include "backend/transcript.h"
+#include "cache/render/breaker.h"
+#include "cache/render/cue_rules.h"
 #include "cache/render/language.h"
+#include "cache/render/loops.h"
 #include "cache/render/text.h"
 #include "cache/render/token_times.h"
 
+#define PHRASE_SCORE 70  /* after a space in Thai, which stands for a comma or a full stop */
 #define CUT_SCORE (-100) /* of a break inside a word that is too wide for a line */
 
 struct builder {
     const struct transcript *transcript;
     const struct language *language;
-    bool subtitle;
+    const struct token_limits *limits; /* NULL: none */
     struct tokens *out;
+    struct breaker breaker;
     size_t first; /* token of the sentence at hand */
 };
 
@@ -83,7 +88,7 @@ static int add_pieces(struct builder *b, size_t at, size_t len, bool space)
 {
     const char *text = b->out->text.data + at;
     while (len) {
-        size_t n = b->subtitle ? cut(text, len, b->language->columns) : len;
+        size_t n = b->limits ? cut(text, len, b->limits->columns) : len;
         size_t end = n;
         while (end > 0 && text[end - 1] == ' ')
             end--;
@@ -143,16 +148,22 @@ static void drop_punctuation(struct builder *b)
     out->count = kept;
 }
 
-/* Whether a token that begins at `from` ends at `at`: at a space, and beside Chinese or Japanese characters
- * where Unicode's rules (UAX #14) let a line break. A mark that stands alone ("mot !", "( mot") stays with
+/* Written without spaces between words. */
+static bool is_dense(uint32_t c)
+{
+    return text_is_cjk(c) || language_is_unspaced(c);
+}
+
+/* Whether a token that begins at `from` ends at `at`: at a space, and in scripts without spaces between words
+ * where Unicode's rules (UAX #14) and the dictionary let a line break. A mark that stands alone ("mot !", "( mot") stays with
  * its word. */
 static bool is_boundary(const char *text, size_t len, size_t from, size_t at, char rule)
 {
     if (((unsigned char)text[at] & 0xC0) == 0x80)
         return false;
     if (text[at - 1] != ' ')
-        return rule == UC_BREAK_POSSIBLE && (text_is_cjk(text_last(text + from, at - from)) ||
-                                             text_is_cjk(text_first(text + at, len - at)));
+        return (rule == UC_BREAK_POSSIBLE || rule == BREAK_IN_WORD) && (is_dense(text_last(text + from, at - from)) ||
+                                             is_dense(text_first(text + at, len - at)));
     const char *end = memchr(text + at, ' ', len - at);
     size_t next = end ? (size_t)(end - text) - at : len - at;
     if (language_closes(text_first(text + at, next)) && text_is_silent(text + at, next))
@@ -163,8 +174,20 @@ static bool is_boundary(const char *text, size_t len, size_t from, size_t at, ch
              text_is_silent(text + last, at - 1 - last));
 }
 
+/* Some engines give each Chinese character as a word; others know what a word is, as well as the dictionary. */
+static bool knows_words(const struct sentence *s)
+{
+    for (size_t i = 0; i < s->word_count; i++) {
+        const char *text = s->words[i].text ? s->words[i].text : "";
+        size_t len = strlen(text);
+        if (len > 3 && text_is_cjk(text_first(text, len)) && text_is_cjk(text_last(text, len)))
+            return true;
+    }
+    return false;
+}
+
 /* Cuts the text from `start` on into tokens. */
-static int add_tokens(struct builder *b, size_t start)
+static int add_tokens(struct builder *b, size_t start, bool own_words)
 {
     const char *text = b->out->text.data + start;
     size_t len = b->out->text.len - start;
@@ -172,6 +195,8 @@ static int add_tokens(struct builder *b, size_t start)
     if (!breaks)
         return -ENOMEM;
     u8_possible_linebreaks((const uint8_t *)text, len, "UTF-8", breaks);
+    if (b->limits)
+        breaker_refine(&b->breaker, text, len, breaks);
 
     bool space = false;
     if (b->first > 0) {
@@ -190,11 +215,13 @@ static int add_tokens(struct builder *b, size_t start)
             int rc = add_pieces(b, start + from, end - from, space);
             if (rc)
                 return rc;
+            if (to < len && breaks[to] == BREAK_IN_WORD && !own_words && b->out->count > b->first)
+                b->out->items[b->out->count - 1].glued = true;
         }
         space = end < to;
         from = to;
     }
-    if (b->subtitle && b->language->drops_punctuation)
+    if (b->limits && b->limits->rules->drops_punctuation)
         drop_punctuation(b);
     return 0;
 }
@@ -203,7 +230,8 @@ static int add_tokens(struct builder *b, size_t start)
 static void add_text(struct builder *b, const struct sentence *s)
 {
     struct buffer *out = &b->out->text;
-    void (*clean)(struct buffer *, const char *) = b->subtitle ? text_clean_subtitle : text_clean;
+    void (*clean)(struct buffer *, const char *) =
+        b->limits && b->limits->subrip ? text_clean_subtitle : text_clean;
     size_t start = out->len;
     clean(out, s->text);
     if (out->len > start || !s->word_count)
@@ -239,7 +267,7 @@ static void glue_titles(struct builder *b)
         columns += items[i].columns + items[i].space;
         const char *opens = memmem(text, items[i].len, "《", 3),
                    *closes = memmem(text, items[i].len, "》", 3);
-        if (closes && open < i && columns <= b->language->columns) {
+        if (closes && open < i && columns <= (b->limits ? b->limits->columns : b->language->columns)) {
             for (size_t k = open; k < i; k++)
                 items[k].glued = true;
         }
@@ -267,7 +295,10 @@ static void score_breaks(struct builder *b)
         t->sentence_end = language_ends_sentence(left);
         if (t->score == CUT_SCORE)
             continue;
-        t->score = language_break_score(left, right, next->begin_ms - t->end_ms);
+        t->score = language_break_score(b->language, left, right, next->begin_ms - t->end_ms);
+        if (next->space && t->score < PHRASE_SCORE && language_is_unspaced(text_last(left.text, left.len)) &&
+            language_is_unspaced(text_first(right.text, right.len)))
+            t->score = PHRASE_SCORE;
         t->glued = t->glued || language_is_quantity(left, right) ||
                    language_closes(text_first(right.text, right.len)) ||
                    language_opens(text_last(left.text, left.len));
@@ -284,10 +315,10 @@ static int add_sentence(struct builder *b, const struct sentence *s)
         return -ENOMEM;
     if (out->text.len == start)
         return 0;
-    int rc = add_tokens(b, start);
+    int rc = add_tokens(b, start, knows_words(s));
     if (!rc)
         rc = token_times(out->items + b->first, out->count - b->first, out->text.data, s,
-                         b->subtitle ? TOKEN_LONGEST_MS : INT64_MAX / 2);
+                         b->limits ? b->limits->rules->token_ms : INT64_MAX / 2);
     if (rc)
         return rc;
     score_breaks(b);
@@ -301,15 +332,18 @@ static int add_sentence(struct builder *b, const struct sentence *s)
     return 0;
 }
 
-int tokens_of(const struct transcript *t, const struct language *language, bool subtitle, struct tokens *out)
+int tokens_of(const struct transcript *t, const struct language *language, const struct token_limits *limits,
+              struct tokens *out)
 {
-    struct builder b = {.transcript = t, .language = language, .subtitle = subtitle, .out = out};
-    for (size_t i = 0; i < t->sentence_count; i++) {
-        int rc = add_sentence(&b, &t->sentences[i]);
-        if (rc)
-            return rc;
+    cleanup_loops struct loops loops = {0};
+    int rc = limits ? loops_of(t, &loops) : 0;
+    struct builder b = {.transcript = t, .language = language, .limits = limits, .out = out};
+    for (size_t i = 0; i < t->sentence_count && !rc; i++) {
+        if (loops_times(&loops, i))
+            rc = add_sentence(&b, &t->sentences[i]);
     }
-    return 0;
+    breaker_close(&b.breaker);
+    return rc;
 }
 
 void tokens_clear(struct tokens *tokens)

@@ -8,6 +8,7 @@
 
 #include "backend/base/buffer.h"
 
+struct cue_rules;
 struct language;
 struct transcript;
 
@@ -19,11 +20,11 @@ struct token {
     size_t sentence;          /* index of the one it is in */
     int channel, speaker;
     const char *emotion; /* of its sentence, or NULL; the transcript's */
-    int score;  /* of a break after it: see language_break_score() */
-    bool space; /* a space comes before it, unless it begins a line */
-    bool glued; /* no line and no subtitle ends after it */
-    bool tied;  /* no subtitle ends after it */
+    int score;           /* of a break after it: see language_break_score() */
+    bool space;          /* a space comes before it, unless it begins a line */
+    bool glued;          /* no line and no subtitle ends after it */
     bool sentence_end;
+    bool timed; /* its times are those of the engine's words, not shared out */
 };
 
 struct tokens {
@@ -32,14 +33,18 @@ struct tokens {
     struct buffer text;
 };
 
-/* No token of a subtitle lasts longer than this: half a second less than a subtitle may stay (7 s, Netflix
- * timed text guide), so that there is room to close the gap to the next one. */
-#define TOKEN_LONGEST_MS 6500
+/* What subtitles need: tokens at most `columns` wide, none longer than the rules say, no punctuation that the
+ * language drops, and sentences that are loops of the recogniser once (loops.h). With `subrip`, characters
+ * with a meaning in subtitle files are replaced. */
+struct token_limits {
+    const struct cue_rules *rules;
+    int columns;
+    bool subrip;
+};
 
-/* Fills *out (zeroed). With `subtitle`, tokens are at most as wide as a line, characters with a meaning in
- * subtitle files are replaced, and punctuation is dropped where the language does so. 0 or -ENOMEM; clear it
- * in any case. */
-int tokens_of(const struct transcript *t, const struct language *language, bool subtitle, struct tokens *out);
+/* Fills *out (zeroed); without limits (NULL) with the whole text. 0 or -ENOMEM; clear it in any case. */
+int tokens_of(const struct transcript *t, const struct language *language, const struct token_limits *limits,
+              struct tokens *out);
 void tokens_clear(struct tokens *tokens);
 
 /* Appends the tokens as one line of text. */

@@ -139,6 +139,7 @@ static void place(struct token *tokens, size_t count, const struct extent *exten
         if (extents[i].first != NONE) {
             tokens[i].begin_ms = words[extents[i].first].begin_ms;
             tokens[i].end_ms = words[extents[i].last].end_ms;
+            tokens[i].timed = true;
             i++;
             continue;
         }

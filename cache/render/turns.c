@@ -82,7 +82,7 @@ int turns_of(const struct transcript *t, const struct render_look *look, struct 
     out->voices = voices_of(t, look);
     int rc = cut_loops(t, &cut, &kept, &times);
     if (!rc)
-        rc = tokens_of(&cut, language_of(t), false, &out->tokens);
+        rc = tokens_of(&cut, language_of(t), NULL, &out->tokens);
     if (!rc)
         rc = note_loops(out, times);
     if (rc)

@@ -476,6 +476,7 @@ static int take_name(const struct stream *s, char **lines, int *count)
     } names[] = {{"zh", "说话人 ", "声道 ", "："},
                  {"ja", "話者", "チャンネル", "："},
                  {"ko", "화자 ", "채널 ", ":"},
+                 {"fr", "Intervenant ", "Canal ", "\u00A0:"},
                  {NULL, "Speaker ", "Channel ", ":"}};
     size_t n = 0;
     while (names[n].language && strcmp(names[n].language, s->language) != 0)
