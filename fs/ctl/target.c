@@ -117,6 +117,25 @@ static char *translate(const struct mounts *m, const char *path, char **store)
     return NULL;
 }
 
+/* The mount that a path is in, wherever in it; NULL: none. */
+static const struct mountinfo *mount_with(const struct mounts *m, const char *path)
+{
+    cleanup_free char *full = resolve_parent(path);
+    return full ? mount_of(m, full) : NULL;
+}
+
+/* True if it is in the trash, through the mount or in the store. */
+static bool is_trashed(const struct mounts *m, const char *path, const char *store)
+{
+    cleanup_free char *full = resolve_parent(path);
+    const struct mountinfo *mount = full ? mount_of(m, full) : NULL;
+    const char *below = mount ? path_below(full, mount->mountpoint) : NULL;
+    if (below)
+        return path_below(below, ".Trash");
+    below = full ? path_below(full, store) : NULL;
+    return below && path_below(below, "trash");
+}
+
 /* What -s or the environment names: a store, or the mount point of one. */
 static int named_store(const struct mounts *m, const char *given, char **store)
 {
@@ -150,8 +169,12 @@ static int find_store(const struct ctl_options *options, const struct mounts *m,
         return named_store(m, options->store, store);
     if (environment && *environment)
         return named_store(m, environment, store);
-    for (int i = 0; i < options->path_count && !*store; i++)
+    for (int i = 0; i < options->path_count && !*store; i++) {
+        const struct mountinfo *mount = mount_with(m, options->paths[i]);
         free(translate(m, options->paths[i], store));
+        if (!*store && mount)
+            *store = strdup(mount->source);
+    }
     if (!*store)
         free(translate(m, ".", store));
     return *store ? EXIT_OK : only_store(m, store);
@@ -172,6 +195,9 @@ int target_find(const struct ctl_options *options, struct target *out)
     for (; t.count < options->path_count; t.count++) {
         const char *given = options->paths[t.count];
         char *path = translate(&mounts, given, &t.store);
+        if (!path && is_trashed(&mounts, given, t.store))
+            return complain(EXIT_NOT_FOUND,
+                            "%s: it is in the trash, where nothing is transcribed: move it back, then ask again", given);
         /* Nothing in the inbox from here: then it is meant from the inbox. */
         if (!path && given[0] != '/')
             path = strdup(given);

@@ -224,6 +224,7 @@ void library_free(struct library *lib)
 {
     if (!lib)
         return;
+    aside_free(lib);
     struct announcement_entry *e, *next_e;
     DL_FOREACH_SAFE(lib->ready, e, next_e)
     free(e);

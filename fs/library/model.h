@@ -136,6 +136,7 @@ struct library {
     struct job *jobs;
     struct job *queue;
     struct orphan *orphans;
+    struct aside *aside;
     struct announcement_entry *ready, *later; /* later: views that are going, in order of time */
     int64_t next_folder_id;
     bool announcing, stopping;
@@ -230,6 +231,11 @@ void orphan_add(struct library *lib, const char *backend, const char *checkpoint
 /* True if the row is an orphan's, not a job's. */
 bool orphan_load(struct library *lib, const struct index_job *stored);
 void orphans_free(struct library *lib);
+
+/* ---- whiteouts of what was moved away (aside.c) ---- */
+void whiteouts_put_aside(struct library *lib, const struct link *link);          /* before its recording leaves it */
+void whiteouts_bring_back(struct library *lib, const struct recording *recording); /* its content is known */
+void aside_free(struct library *lib);
 
 /* ---- what should be visible (views.c) ---- */
 /* Brings the views of these closer to what they should be, by announcements. */

@@ -202,6 +202,7 @@ int library_rename(struct library *lib, const struct place *from, const struct p
 
 static void forget_link(struct library *lib, struct link *l)
 {
+    whiteouts_put_aside(lib, l);
     link_detach(lib, l);
     link_tidy(lib, l);
 }
@@ -220,8 +221,13 @@ void library_remove_directory(struct library *lib, const char *path)
     LIBRARY_LOCK(lib);
     struct folder *f, *next;
     HASH_ITER(by_id, lib->folders_by_id, f, next)
-    if (path_is_below(f->path, path))
+    {
+        if (!path_is_below(f->path, path))
+            continue;
+        for (const struct link *l = f->names; l; l = l->by_name.next)
+            whiteouts_put_aside(lib, l);
         folder_forget(lib, f);
+    }
 }
 
 void library_move_directory(struct library *lib, const char *from, const char *to)
@@ -354,6 +360,7 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
     r->stat = *st;
     r->digested = true;
     r->digest = *content;
+    whiteouts_bring_back(lib, r);
     lift_whiteouts(lib, r);
     recording_set_job(lib, r, job);
     recording_store(lib, r);

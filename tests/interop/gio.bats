@@ -188,7 +188,7 @@ probed() {
     recording "$INBOX/dir/talk.wav"
     recording "$INBOX/dir/sub/deep.wav"
     transcribed "$INBOX/dir/talk" "$INBOX/dir/sub/deep"
-    local trash
+    local trash place
     trash=$MNT/.Trash/$(id -u)
 
     gio trash "$INBOX/dir/talk.wav"
@@ -197,6 +197,11 @@ probed() {
     done
     assert_equal "$(names "$trash/files")" "talk.wav"
     assert_contains "$(cat "$trash/info/talk.wav.trashinfo")" "^Path=inbox/dir/talk.wav\$"
+    for place in "$trash/files" "$STORE/trash/$(id -u)/files"; do
+        run "$SCRIBECTL" -s "$STORE" status "$place/talk.wav"
+        assert_equal "$status" 5
+        assert_contains "$output" "in the trash"
+    done
     mv "$trash/files/talk.wav" "$INBOX/dir/talk.wav"
     transcribed "$INBOX/dir/talk"
 
@@ -210,6 +215,32 @@ probed() {
     fence
     assert_equal "$(worker_log start "$INBOX/back/talk.wav")" 1
     assert_equal "$(worker_log start "$INBOX/back/sub/deep.wav")" 1
+}
+
+@test "what was deleted of a recording's views stays deleted when it, or its folder, is trashed and moved back" {
+    start_mount
+    mkdir -p "$INBOX/dir" "$MNT/.Trash/$(id -u)/files"
+    recording "$INBOX/dir/talk.wav"
+    transcribed "$INBOX/dir/talk"
+    rm "$INBOX/dir/talk.srt"
+    local files
+    files=$MNT/.Trash/$(id -u)/files
+    mv "$INBOX/dir/talk.wav" "$files/"
+    mv "$files/talk.wav" "$INBOX/again.wav"
+    wait_for exists "$INBOX/again.json"
+    assert_equal "$(cd "$INBOX" && echo again.*)" "again.json again.txt again.wav"
+    mv "$INBOX/again.wav" "$INBOX/dir/"
+    mv "$INBOX/dir" "$files/"
+    mv "$files/dir" "$INBOX/back"
+    wait_for exists "$INBOX/back/again.json"
+    assert_equal "$(names "$INBOX/back")" "again.json again.txt again.wav"
+    "$SCRIBECTL" restore "$INBOX/back" >/dev/null
+    wait_for exists "$INBOX/back/again.srt"
+    # Another recording that has the name by now knows nothing of it.
+    rm "$INBOX/back/again.txt"
+    mv "$INBOX/back/again.wav" "$files/"
+    recording "$INBOX/back/again.wav" "say other words"
+    transcribed "$INBOX/back/again"
 }
 
 @test "gio trash of a recording together with its views, in any order, reports no error" {
