@@ -34,6 +34,8 @@ libs   = $(shell pkg-config --libs $(1) 2>/dev/null)
 BASE_SRC      := $(wildcard backend/base/*.c)
 BACKEND_SRC   := $(BASE_SRC) $(wildcard backend/*.c backend/local/*.c backend/publish/*.c backend/dashscope/*.c backend/openai/*.c)
 CACHE_SRC     := $(wildcard cache/*.c cache/render/*.c)
+# The parts of the .html view that are files of their own; each becomes an array in C.
+PAGE_PARTS    := $(wildcard cache/render/page/transcript.*)
 FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbox/*.c fs/jobs/*.c fs/hooks/*.c)) \
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
@@ -45,11 +47,12 @@ PROGRAMS := $(BUILD)/scribefs $(BUILD)/scribectl $(BUILD)/libexec/worker $(BUILD
 # Languages other than English: fs/po/LANGUAGE.po, for fs/inbox/wording.c.
 CATALOGUES := $(patsubst fs/po/%.po,$(BUILD)/locale/%/LC_MESSAGES/scribefs.mo,$(wildcard fs/po/*.po))
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+page_obj = $(patsubst %,$(BUILD)/obj/%.o,$(PAGE_PARTS))
 
 .PHONY: all clean install deps vosk demo
 all: $(PROGRAMS) $(CATALOGUES)
 
-$(BUILD)/libcore.a: $(call obj,$(BACKEND_SRC) $(CACHE_SRC) $(FS_SRC))
+$(BUILD)/libcore.a: $(call obj,$(BACKEND_SRC) $(CACHE_SRC) $(FS_SRC)) $(page_obj)
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/scribefs: $(BUILD)/obj/fs/main.o $(BUILD)/libcore.a
 	$(call SAY,LD)
@@ -90,6 +93,17 @@ $(BUILD)/obj/%.o: %.c
 	$(call SAY,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# cache/render/page/transcript.css is the array page_transcript_css, and so on.
+$(BUILD)/obj/cache/render/page/%.c: cache/render/page/%
+	@mkdir -p $(@D)
+	$(call SAY,GEN)
+	$(Q){ echo '#include "cache/render/page/page.h"'; \
+		echo 'const char page_$(subst .,_,$(*F))[] = {'; \
+		od -An -v -to1 $< | sed "s/ *\([0-7]\{3\}\)/'\\\\\1',/g"; echo "0};"; } >$@.new && mv $@.new $@
+$(BUILD)/obj/cache/render/page/%.o: $(BUILD)/obj/cache/render/page/%.c
+	$(call SAY,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
 # Unit tests: one program per file.
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
@@ -113,7 +127,7 @@ RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
               bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba smbclient samba-testsuite \
-              python3-jsonschema python3-pydantic
+              python3-jsonschema python3-pydantic chromium
 # What the tests of a file manager's window need besides; without it they are skipped.
 WINDOW_DEPS := thunar gvfs gvfs-daemons dbus dbus-bin xvfb xdotool imagemagick adwaita-icon-theme
 # npm only where the recogniser in it can be used and no npm is on the PATH already.
@@ -162,7 +176,7 @@ demo: deps
 
 ASAN := BUILD=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 TSAN := BUILD=build/tsan SANITIZE=thread CFLAGS='-O1 -g'
-programs = @$(MAKE) --no-print-directory $(PARALLEL) $(1) all unit-programs emulator
+programs = @$(MAKE) --no-print-directory $(PARALLEL) $(1) all unit-programs emulator render
 
 test: test-deps
 	$(call programs)
@@ -248,3 +262,11 @@ emulator: $(BUILD)/tests/emulator
 .PHONY: emulator
 # Its signatures have a unit test.
 $(BUILD)/unit/test_emulator_sign: $(call obj,tests/emulator/sign.c tests/emulator/text.c tests/emulator/memory.c backend/base/buffer.c)
+
+# ---- a program for tests that writes one view ----
+$(BUILD)/tests/render: $(BUILD)/obj/tests/render/render.o $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call SAY,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
+render: $(BUILD)/tests/render
+.PHONY: render

@@ -12,6 +12,7 @@ static const struct format_info table[FORMATS] = {
     [FORMAT_VTT] = {"vtt", false, render_vtt},
     [FORMAT_LRC] = {"lrc", true, render_lrc},
     [FORMAT_ELRC] = {"elrc", true, render_elrc},
+    [FORMAT_HTML] = {"html", true, render_html},
     [FORMAT_MD] = {"md", true, render_md},
     [FORMAT_DOCX] = {"docx", true, render_docx},
     [FORMAT_TSV] = {"tsv", false, render_tsv},

@@ -45,3 +45,4 @@ int render_vtt(const struct transcript *t, const struct render_source *source, s
 int render_karaoke_vtt(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_lrc(const struct transcript *t, const struct render_source *source, struct buffer *out);
 int render_elrc(const struct transcript *t, const struct render_source *source, struct buffer *out);
+int render_html(const struct transcript *t, const struct render_source *source, struct buffer *out);

@@ -43,9 +43,10 @@ static int cut_loops(const struct transcript *t, struct transcript *cut, struct 
     return 0;
 }
 
-/* From times by sentence to times by token. */
+/* From times by sentence to times by token, and from the sentences that are left to those of the transcript. */
 static int note_loops(struct turns *out, const size_t *by_sentence)
 {
+    size_t left = 0, first = 0; /* the same sentence in both */
     if (!by_sentence || !out->tokens.count)
         return 0;
     out->times = calloc(out->tokens.count, sizeof *out->times);
@@ -56,6 +57,9 @@ static int note_loops(struct turns *out, const size_t *by_sentence)
         bool last = i + 1 == out->tokens.count || out->tokens.items[i + 1].sentence != sentence;
         if (last && by_sentence[sentence] > 1)
             out->times[i] = by_sentence[sentence];
+        while (left < sentence)
+            first += by_sentence[left++];
+        out->tokens.items[i].sentence = first;
     }
     return 0;
 }
@@ -113,6 +117,13 @@ void turns_clear(struct turns *turns)
     *turns = (struct turns){0};
 }
 
+void turns_put_note(const struct turns *turns, size_t token, struct buffer *out)
+{
+    if (turns->times && turns->times[token])
+        buffer_printf(out, " [%s%zu%s]", turns->voices.phrases->repeated, turns->times[token],
+                      turns->voices.phrases->times);
+}
+
 void turns_put_text(const struct turns *turns, size_t i, bool words_only,
                     void (*escape)(struct buffer *out, const char *text, size_t len), struct buffer *out)
 {
@@ -123,10 +134,8 @@ void turns_put_text(const struct turns *turns, size_t i, bool words_only,
         if (k && tokens[k].space)
             buffer_add(&text, " ", 1);
         buffer_add(&text, turns->tokens.text.data + tokens[k].at, tokens[k].len);
-        size_t times = turns->times && !words_only ? turns->times[turn->first + k] : 0;
-        if (times)
-            buffer_printf(&text, " [%s%zu%s]", turns->voices.phrases->repeated, times,
-                          turns->voices.phrases->times);
+        if (!words_only)
+            turns_put_note(turns, turn->first + k, &text);
     }
     out->failed = out->failed || text.failed;
     if (text.len && escape)

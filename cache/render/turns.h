@@ -21,7 +21,7 @@ struct turn {
 };
 
 struct turns {
-    struct tokens tokens;
+    struct tokens tokens; /* of a loop only those of its first sentence */
     size_t *times; /* by token: how often its sentence was said in a row, at the last one of a loop; otherwise
                       0. NULL: there is no loop */
     struct turn *items;
@@ -38,6 +38,8 @@ void turns_clear(struct turns *turns);
  * `words_only`. */
 void turns_put_text(const struct turns *turns, size_t i, bool words_only,
                     void (*escape)(struct buffer *out, const char *text, size_t len), struct buffer *out);
+/* Appends the note after a token, " [said 5 times in a row]", or nothing. */
+void turns_put_note(const struct turns *turns, size_t token, struct buffer *out);
 /* Appends who speaks and how: "Speaker 1 (happy)", "Channel 2", "(happy)" or nothing. True if a name is
  * there. */
 bool turns_put_voice(const struct turns *turns, size_t i, struct buffer *out);
