@@ -4,6 +4,7 @@
 #   make demo       install what is missing, mount, transcribe a recording, show the result   [AUDIO=file]
 #   make test       install what tests need and run everything; test-unit, test-mount, test-crash, test-asan, test-tsan: a part
 #   make soak       the long tests; make interop-full: Samba's own test suite and a file manager's window
+#   make screenshots  pictures of the .html view, in build/screenshots
 #   make install    PREFIX=/usr/local DESTDIR=; make uninstall
 
 BUILD    ?= build
@@ -270,3 +271,9 @@ $(BUILD)/tests/render: $(BUILD)/obj/tests/render/render.o $(BUILD)/libcore.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
 render: $(BUILD)/tests/render
 .PHONY: render
+
+# Pictures of the .html view, to look at after a change; man/page.png is the one that README shows.
+screenshots: test-deps
+	$(call programs)
+	/usr/bin/python3 -B tests/lib/page_pictures.py $(BUILD)/tests/render $(BUILD)/screenshots
+.PHONY: screenshots

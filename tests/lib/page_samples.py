@@ -51,11 +51,11 @@ def transcript(turns, language, pace=320, unsure=(), **more):
 
 
 def meeting():
-    return transcript(MEETING, "en", unsure=("Marguerite", "catalogue"), engine="vosk", model="small-en-us-0.15")
+    return transcript(MEETING, "en", unsure=("Marguerite", "catalogue"), provider="local", engine="vosk", model="small-en-us-0.15")
 
 
 def interview():
-    return transcript(INTERVIEW, "zh", pace=190, engine="dashscope", model="fun-asr")
+    return transcript(INTERVIEW, "zh", pace=190, provider="dashscope", engine="Model Studio", model="fun-asr")
 
 
 def long(hours=12, words=100_000):
