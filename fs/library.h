@@ -89,8 +89,9 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
 /* 0 or negative errno: -EUCLEAN when the result is damaged (it is then made again). */
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out);
 /* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
- * text retries the job. 0 or -ENOENT. */
-int library_hide_view(struct library *lib, struct file_id directory, const char *name);
+ * text retries the job, unless a program did it that makes this folder like another (`by_mirror`): it would do so again and
+ * again, and each time might cost; the text then stays away until the job is tried again. 0 or -ENOENT. */
+int library_hide_view(struct library *lib, struct file_id directory, const char *name, bool by_mirror);
 /* Owner, mode or ACL of this file changed: if it is a recording, the kernel is told to look at its views again. */
 void library_rights_changed(struct library *lib, struct file_id id);
 

@@ -21,6 +21,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/inbox/names.h"
+#include "fs/inbox/program.h"
 #include "fs/inbox/store.h"
 #include "fs/jobs/pool.h"
 
@@ -301,18 +302,9 @@ static void wake_loop(struct intake *in)
 
 /* ---- what the mount reports ---- */
 
-static bool is_slow_writer(pid_t pid)
-{
-    char path[64], comm[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, comm, sizeof comm - 1) : 0;
-    return n >= 4 && strncmp(comm, "smbd", 4) == 0;
-}
-
 void intake_opened(struct intake *in, struct file_id id, pid_t pid)
 {
-    bool slow = is_slow_writer(pid);
+    bool slow = program_is_smbd(pid);
     pthread_mutex_lock(&in->lock);
     settle_opened(in->settle, id, slow);
     pthread_mutex_unlock(&in->lock);

@@ -1,5 +1,6 @@
-/* Whiteouts of recordings that were moved to where there are no recordings, such as the trash: what was deleted stays
- * deleted when the file comes back. In memory; a file is known again by its inode number and time of birth. */
+/* Whiteouts of recordings that were moved to where there are no recordings, such as the trash: what was
+ * deleted stays deleted when the file comes back. In memory; a file is known again by its inode number and
+ * time of birth. */
 #include "fs/library/model.h"
 
 #include <stdlib.h>

@@ -158,6 +158,11 @@ static void changed(struct library *lib)
 
 void link_reconcile(struct library *lib, struct link *l)
 {
+    const struct job *job = link_job(l);
+    if ((l->hidden & 1u << VIEW_FAILED) && job && job->state != JOB_FAILED) { /* should it fail again, that is news */
+        l->hidden &= ~(1u << VIEW_FAILED);
+        link_store(lib, l);
+    }
     for (enum view_format i = 0; i < VIEW_FORMATS; i++)
         view_reconcile(lib, l, i);
     changed(lib);
@@ -446,7 +451,17 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
     return fd;
 }
 
-int library_hide_view(struct library *lib, struct file_id directory, const char *name)
+static void whiteout(struct library *lib, struct link *l, enum view_format format)
+{
+    if (!l->hidden_digested || memcmp(&l->hidden_for, &l->recording->digest, sizeof l->hidden_for) != 0)
+        l->hidden = 0;
+    l->hidden |= 1u << format;
+    l->hidden_digested = l->recording->digested;
+    l->hidden_for = l->recording->digest;
+    link_store(lib, l);
+}
+
+int library_hide_view(struct library *lib, struct file_id directory, const char *name, bool by_mirror)
 {
     LIBRARY_LOCK(lib);
     struct folder *f = folder_by_id(lib, directory);
@@ -462,7 +477,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
         return 0;
     }
     struct job *job = l->recording->job;
-    if (format == VIEW_FAILED && job && job->state == JOB_FAILED) {
+    if (format == VIEW_FAILED && job && job->state == JOB_FAILED && (job->unreadable || !by_mirror)) {
         if (job->unreadable) {
             if (lib->hooks.reread)
                 lib->hooks.reread(lib->hooks.context, l->recording->id);
@@ -478,12 +493,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
         job_reconcile(lib, job);
         return 0;
     }
-    if (!l->hidden_digested || memcmp(&l->hidden_for, &l->recording->digest, sizeof l->hidden_for) != 0)
-        l->hidden = 0;
-    l->hidden |= 1u << format;
-    l->hidden_digested = l->recording->digested;
-    l->hidden_for = l->recording->digest;
-    link_store(lib, l);
+    whiteout(lib, l, format);
     return 0;
 }
 

@@ -255,7 +255,7 @@ void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
         if (!rc)
             rc = remove_as_caller(req, m, &w, 0);
         else if (rc == -ENOENT)
-            rc = view_unlink(m, w.node, name), x.stx_mode = 0;
+            rc = view_unlink(m, w.node, name, fuse_req_ctx(req)->pid), x.stx_mode = 0;
         if (!rc && x.stx_mode) {
             forget_name(m, file_of_statx(&x), &w, &held);
             if (S_ISREG(x.stx_mode))

@@ -12,6 +12,7 @@
 
 #include "backend/base/cleanup.h"
 #include "fs/inbox/intake.h"
+#include "fs/inbox/program.h"
 #include "fs/mount/acl.h"
 #include "fs/mount/credentials.h"
 #include "fs/mount/internal.h"
@@ -486,7 +487,7 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
  * ----------------------------------------------------------------------------------------------------------
  */
 
-int view_unlink(struct mount *m, struct node *dir, const char *name)
+int view_unlink(struct mount *m, struct node *dir, const char *name, pid_t pid)
 {
     struct view v;
     if (library_find_view(m->config.library, dir->file, name, false, &v))
@@ -497,7 +498,8 @@ int view_unlink(struct mount *m, struct node *dir, const char *name)
         node_remove_name(&m->nodes, n, dir, name);
     node_put(&m->nodes, n);
     /* -ENOENT: it was about to go anyway, because its recording has just gone. */
-    int rc = library_hide_view(m->config.library, dir->file, name);
+    bool by_mirror = v.format == VIEW_FAILED && program_mirrors(pid);
+    int rc = library_hide_view(m->config.library, dir->file, name, by_mirror);
     return rc == -ENOENT ? 0 : rc;
 }
 
@@ -544,7 +546,7 @@ int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, 
                 tell_removed(m, newdir, newname, file_of_statx(&target));
         }
         node_put(&m->nodes, settle_real(m, n, newdir, newname, fd));
-        library_hide_view(m->config.library, dir->file, name);
+        library_hide_view(m->config.library, dir->file, name, false);
     }
     pthread_mutex_unlock(&m->copy_up);
     node_put(&m->nodes, n);

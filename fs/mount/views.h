@@ -36,8 +36,8 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
 /* truncate() by path. 0 or negative errno; *real gets a reference when the view became a file (else NULL). */
 int view_truncate(struct mount *m, struct node *n, off_t size, struct node **real);
 
-/* unlink() of a name that is no real file. */
-int view_unlink(struct mount *m, struct node *dir, const char *name);
+/* unlink() of a name that is no real file, by this thread. */
+int view_unlink(struct mount *m, struct node *dir, const char *name, pid_t pid);
 /* rename() of a name that is no real file: from (dir, name) to (newdir, newname). */
 int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, struct node *newdir,
                 int newdirfd, const char *newname, unsigned flags);

@@ -274,8 +274,16 @@ all_there() {
     rsync -a "$T/source/" "$INBOX/"
     wait_for exists "$INBOX/fails.FAILED.txt"
     assert_equal "$(rsync -a --delete "$T/source/" "$INBOX/" 2>&1)" ""
+    missing "$INBOX/fails.FAILED.txt"
+    assert_equal "$(rsync -ai --delete "$T/source/" "$INBOX/" 2>&1)" ""
     fence
     assert_equal "$(names "$RAW")" "fails.wav fence waits.wav"
+    # A mirror makes no new attempt, which might cost each time; somebody who wants one gets one.
+    assert_equal "$(worker_log start "$RAW/fails.wav")" 1
+    missing "$INBOX/fails.FAILED.txt"
+    "$SCRIBECTL" retry "$INBOX/fails.wav" >/dev/null
+    wait_for exists "$INBOX/fails.FAILED.txt"
+    assert_equal "$(worker_log start "$RAW/fails.wav")" 2
 }
 
 # ---- Pull ----------------------------------------------------------------------------------------------------------------------

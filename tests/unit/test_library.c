@@ -288,7 +288,7 @@ static void a_whiteout_holds_for_the_content_and_over_a_restart(void **state)
     struct view view;
     int count;
     transcribed(f, "talk.mp3", 10, 1);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt", false), 0);
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), -ENOENT);
     close_library(f);
     open_library(f);
@@ -306,7 +306,7 @@ static void a_whiteout_holds_for_the_content_and_over_a_restart(void **state)
     finish(f, 2);
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.txt"));
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt", false), 0);
     assert_int_equal(library_restore(f->lib, "talk.txt", &count), 0);
     assert_int_equal(count, 1);
     announce_all(f, inbox);
@@ -317,7 +317,7 @@ static void a_rename_keeps_result_and_whiteouts(void **state)
 {
     struct fixture *f = *state;
     transcribed(f, "talk.mp3", 10, 1);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.srt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.srt", false), 0);
     struct place from = at("talk.mp3"), to = {sub, "sub", "speech.mp3"};
     assert_int_equal(library_rename(f->lib, &from, &to, (struct file_id){7, 10}, NULL, NULL), 0);
     announce_all(f, sub);
@@ -350,7 +350,7 @@ static void views_of_a_deleted_recording_can_still_be_deleted(void **state)
     library_remove_name(f->lib, inbox, "talk.mp3");
     assert_false(visible(f, inbox, "talk.txt"));
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.txt", false), 0);
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), -ENOENT);
     /* The rest goes by itself, with an event. */
     struct announcement a;
@@ -405,9 +405,22 @@ static void a_failure_is_shown_and_deleting_it_retries(void **state)
     open_library(f);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
     assert_int_equal(claim(f), -1);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", false), 0);
     assert_int_equal(claim(f), 1);
     library_job_failed(f->lib, &key, &err, -1);
+    /* What makes this folder like another wishes nothing, and is not asked to delete it again. */
+    announce_all(f, inbox);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", true), 0);
+    assert_int_equal(claim(f), -1);
+    close_library(f);
+    open_library(f);
+    assert_false(visible(f, inbox, "talk.FAILED.txt"));
+    int count;
+    assert_int_equal(library_retry(f->lib, "talk.mp3", &count), 0);
+    assert_int_equal(claim(f), 1);
+    library_job_failed(f->lib, &key, &err, -1);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "talk.FAILED.txt"));
     /* The same content under another name is a wish to try again. */
     add(f, "again.mp3", 11);
     content(f, 11, 1);
@@ -535,7 +548,7 @@ static void what_cannot_be_read_is_said_and_read_again_on_request(void **state)
         &(struct error){.class = ERROR_PERSON, .code = "io.read", .detail = "Permission denied"});
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", false), 0);
     assert_int_equal(f->reread.ino, 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
@@ -595,7 +608,7 @@ static void exchanged_recordings_keep_their_jobs_and_whiteouts(void **state)
     struct fixture *f = *state;
     transcribed(f, "a.mp3", 10, 1);
     transcribed(f, "b.mp3", 11, 2);
-    assert_int_equal(library_hide_view(f->lib, inbox, "a.srt"), 0);
+    assert_int_equal(library_hide_view(f->lib, inbox, "a.srt", false), 0);
     struct place a = at("a.mp3"), b = at("b.mp3");
     assert_int_equal(library_rename(f->lib, &a, &b, (struct file_id){7, 10}, NULL, NULL), 0);
     assert_int_equal(library_rename(f->lib, &b, &a, (struct file_id){7, 11}, NULL, NULL), 0);
