@@ -45,6 +45,13 @@ struct index_link {
     uint32_t hidden;  /* whiteouts: bit n = the view of format n was deleted … */
     bool hidden_digested;
     struct digest hidden_for; /* … of the content with this digest; valid if hidden_digested */
+    /* How its views look. */
+    const char *look;             /* canonical JSON (cache/render/look.h); NULL: as the daemon's settings say */
+    uint32_t listed;              /* with look: its render_look.listed */
+    int64_t stamp;                /* of all that was in force when its views were made last: another one now makes them
+                                     anew; 0: not known */
+    int64_t look_ms, named_ms;    /* wall clock: when the look, or the name or time of the recording, changed its views
+                                     last; 0: not since the result was made */
 };
 
 /* Values are stored: never renumber. */

@@ -71,13 +71,15 @@ struct op *op_drop_recording(uint64_t dev, uint64_t ino)
 
 struct op *op_put_link(const struct index_link *l)
 {
-    struct op *op = op_new(OP_PUT_LINK, text_size(l->name) + text_size(l->base));
+    struct op *op = op_new(OP_PUT_LINK, text_size(l->name) + text_size(l->base) + text_size(l->look));
     if (!op)
         return NULL;
     char *tail = op->tail;
     op->link = *l;
     op->link.name = put_text(&tail, l->name);
     op->link.base = put_text(&tail, l->base);
+    if (l->look)
+        op->link.look = put_text(&tail, l->look);
     return op;
 }
 

@@ -94,6 +94,12 @@ static const char *const steps[] = {
     "  created_ms INTEGER NOT NULL,"
     "  not_before_ms INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+    /* 6: how views look. */
+    "ALTER TABLE links ADD COLUMN look TEXT;" /* NULL: as the settings of all say */
+    "ALTER TABLE links ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE links ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE links ADD COLUMN look_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE links ADD COLUMN named_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 int migrate_newest(void)

@@ -29,7 +29,6 @@ static const char *const class_names[] = {
     [ERROR_NONE] = "none",     [ERROR_TRANSIENT] = "transient", [ERROR_PERMANENT] = "permanent",
     [ERROR_PERSON] = "person", [ERROR_CHANGED] = "changed",
 };
-static const char *const format_names[VIEW_FORMATS] = {"txt", "srt", "json", "transcribing", "failed"};
 
 const char *item_state_name(enum item_state state)
 {
@@ -140,13 +139,14 @@ static bool add_error(cJSON *object, const struct error *error)
            cJSON_AddStringToObject(e, "cause", m->cause) && cJSON_AddStringToObject(e, "next", m->next);
 }
 
-static bool add_hidden(cJSON *object, uint32_t hidden)
+/* An array of the names of views. */
+static bool add_views(cJSON *object, const char *key, uint32_t views)
 {
-    cJSON *list = cJSON_AddArrayToObject(object, "hidden");
+    cJSON *list = cJSON_AddArrayToObject(object, key);
     for (int f = 0; list && f < VIEW_FORMATS; f++) {
-        if (!(hidden & 1u << f))
+        if (!(views & 1u << f))
             continue;
-        cJSON *name = cJSON_CreateString(format_names[f]);
+        cJSON *name = cJSON_CreateString(view_format_name((enum view_format)f));
         if (!name || !cJSON_AddItemToArray(list, name)) {
             cJSON_Delete(name);
             return false;
@@ -169,7 +169,8 @@ cJSON *json_item(const struct item *item)
     ok = ok && add_number(o, "duration_ms", item->duration_ms) &&
          add_number(o, "queued_ms", item->queued_ms) && add_number(o, "started_ms", item->started_ms) &&
          add_number(o, "finished_ms", item->finished_ms) && add_number(o, "expected_ms", item->expected_ms) &&
-         add_number(o, "attempts", item->attempts) && add_hidden(o, item->hidden) &&
+         add_number(o, "attempts", item->attempts) && add_views(o, "views", item->listed) &&
+           add_views(o, "hidden", item->hidden) &&
          cJSON_AddStringToObject(o, "job", item->job) &&
          cJSON_AddStringToObject(o, "backend", item->backend) && add_error(o, &item->error) &&
          json_add_cost(o, &item->cost);
@@ -185,6 +186,19 @@ static void read_text(char *to, size_t size, const cJSON *object, const char *ke
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
     snprintf(to, size, "%s", text ? text : "");
+}
+
+static uint32_t read_views(const cJSON *object, const char *key)
+{
+    uint32_t views = 0;
+    const cJSON *name;
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(object, key))
+    {
+        for (int f = 0; f < VIEW_FORMATS; f++)
+            if (cJSON_IsString(name) && strcmp(name->valuestring, view_format_name((enum view_format)f)) == 0)
+                views |= 1u << f;
+    }
+    return views;
 }
 
 bool json_read_item(const cJSON *object, struct item *item)
@@ -218,13 +232,9 @@ bool json_read_item(const cJSON *object, struct item *item)
     read_text(item->job, sizeof item->job, object, "job");
     read_text(item->backend, sizeof item->backend, object, "backend");
     json_read_cost(object, &item->cost);
-    const cJSON *name, *error = cJSON_GetObjectItemCaseSensitive(object, "error");
-    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(object, "hidden"))
-    {
-        for (int f = 0; f < VIEW_FORMATS; f++)
-            if (cJSON_IsString(name) && strcmp(name->valuestring, format_names[f]) == 0)
-                item->hidden |= 1u << f;
-    }
+    item->listed = read_views(object, "views");
+    item->hidden = read_views(object, "hidden");
+    const cJSON *error = cJSON_GetObjectItemCaseSensitive(object, "error");
     if (cJSON_IsObject(error)) {
         int class = lookup(error, "class", class_names, COUNT(class_names));
         item->error.class = class < 0 ? ERROR_PERMANENT : (enum error_class) class;

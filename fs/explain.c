@@ -135,19 +135,33 @@ static bool add_number(cJSON *o, const char *key, int64_t value, bool known)
                  : cJSON_AddNullToObject(o, key) != NULL;
 }
 
-/* Who did transcribe it: the view says so before anything that may be long. */
+/* Who did transcribe it: the result says so before anything that may be long. */
 static bool add_taken(cJSON *o, struct results *results, const struct digest *key, bool is_done)
 {
-    static const char mark[] = "\"engine\": ";
+    static const struct {
+        const char *stored, *shown;
+    } members[] = {{"provider", "provider"},
+                   {"engine", "name"},
+                   {"model", "model"},
+                   {"task_id", "task_id"},
+                   {"request_id", "request_id"}};
     char head[4096];
-    cleanup_close int fd = is_done ? results_file(results, key, view_result_file(VIEW_JSON)) : -1;
+    cleanup_close int fd = is_done ? results_file(results, key, "transcript.json") : -1;
     ssize_t n = fd >= 0 ? pread(fd, head, sizeof head - 1, 0) : 0;
     head[n > 0 ? n : 0] = '\0';
-    const char *at = strstr(head, mark);
-    cJSON *taken = at ? cJSON_Parse(at + strlen(mark)) : NULL;
-    if (!taken)
+    char *sentences = strstr(head, ",\"sentences\":[");
+    if (sentences)
+        strcpy(sentences, "}");
+    cJSON *stored = sentences ? cJSON_Parse(head) : NULL;
+    if (!stored)
         return cJSON_AddNullToObject(o, "taken");
-    return cJSON_AddItemToObject(o, "taken", taken);
+    cJSON *taken = cJSON_AddObjectToObject(o, "taken");
+    bool all = taken != NULL;
+    for (size_t i = 0; all && i < sizeof members / sizeof *members; i++)
+        all = add_text(taken, members[i].shown,
+                       cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(stored, members[i].stored)));
+    cJSON_Delete(stored);
+    return all;
 }
 
 static void explain_backend(const struct explaining *e, char *text, size_t size)

@@ -126,6 +126,7 @@ int layout_open(const char *store, struct layout *l, struct error *err)
         rc = take_lock(l, err);
     if (rc == 0 && (asprintf(&l->index, "%s/state/index.db", l->store) < 0 ||
                     asprintf(&l->results, "%s/state/results", l->store) < 0 ||
+                    asprintf(&l->views, "%s/state/views", l->store) < 0 ||
                     asprintf(&l->work, "%s/state/work", l->store) < 0))
         rc = error_set(err, ERROR_TRANSIENT, ENOMEM, "store.access", "out of memory");
     if (rc != 0)
@@ -138,6 +139,7 @@ void layout_close(struct layout *l)
     free(l->store);
     free(l->index);
     free(l->results);
+    free(l->views);
     free(l->work);
     if (l->inbox_fd >= 0)
         close(l->inbox_fd);

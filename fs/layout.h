@@ -8,6 +8,7 @@ struct layout {
     char *store;   /* absolute, without symbolic links */
     char *index;   /* STORE/state/index.db */
     char *results; /* STORE/state/results */
+    char *views;   /* STORE/state/views */
     char *work;    /* STORE/state/work */
     int inbox_fd;  /* O_PATH */
     int trash_fd;  /* O_PATH: STORE/trash, for file managers; -1: it could not be made */

@@ -23,8 +23,10 @@
 
 struct library;
 struct index;
+struct render_look;
 struct wording;
 struct results;
+struct views;
 
 struct library_hooks {
     /* A directory entry that the kernel may have cached is no longer right. Queue it; do not call the kernel
@@ -36,18 +38,22 @@ struct library_hooks {
     void (*work)(void *context);
     /* The content of this recording should be read again (a retry after it could not be read). */
     void (*reread)(void *context, struct file_id id);
+    /* There are views to make: have library_render() called. Called often: coalesce. */
+    void (*render)(void *context);
     void *context;
 };
 
 /* `device` is the inbox's st_dev: it is stored as 0, since device numbers change over a reboot. 0 or -ENOMEM.
  */
-int library_new(struct index *index, struct results *results, uint64_t device, struct library **out);
+int library_new(struct index *index, struct results *results, struct views *views, uint64_t device,
+                struct library **out);
 void library_free(struct library *lib);
 /* Before the mount is up. */
 void library_set_hooks(struct library *lib, const struct library_hooks *hooks);
 /* The language of the status texts (NULL: English); outlives the library. Before the mount is up. */
 void library_set_wording(struct library *lib, const struct wording *wording);
-/* Reads the index. Views of finished jobs are visible at once, without an announcement. */
+/* Reads the index. Views of finished jobs that are ready in the cache are visible at once, without an announcement;
+ * the others are made first (library_render). library_set_default_look() comes before. */
 int library_load(struct library *lib);
 
 /* ---- Views, for the mount
@@ -60,14 +66,16 @@ struct view {
     char recording_name[NAME_SIZE];
     enum view_format format;
     struct digest job;     /* whose result or status it shows */
-    uint64_t version;      /* differs whenever the content may differ */
+    struct digest key;     /* of the rendered view (cache/views.h); not of a status text */
+    bool unlisted;         /* found by name only: no listing shows it */
+    uint64_t version;      /* differs whenever the content or the time may differ */
     off_t size;            /* exact */
-    struct timespec mtime; /* when the content was made */
+    struct timespec mtime; /* when the content was made, or looked another way for the last time */
 };
 
 /* What is read through an open view: one of the two. */
 struct view_content {
-    int fd;     /* an immutable file of the cache, or -1 */
+    int fd;     /* an immutable file of the cache, whose first `size` bytes are the view; or -1 */
     char *text; /* malloc'ed, if fd is -1 */
     size_t size;
 };
@@ -77,6 +85,11 @@ struct view_content {
  * second, so that "rm talk.*" works. */
 int library_find_view(struct library *lib, struct file_id directory, const char *name, bool for_announcer,
                       struct view *out);
+/* The same for a view that no listing shows: any format of a finished recording opens by its name. It is made here
+ * and now if need be (processor and disk, for milliseconds). 0 or -ENOENT. */
+int library_find_unlisted(struct library *lib, struct file_id directory, const char *name, struct view *out);
+/* One or the other, as everybody sees them. */
+int library_find_any_view(struct library *lib, struct file_id directory, const char *name, struct view *out);
 struct view_entry {
     char name[NAME_SIZE];
     struct file_id recording;
@@ -86,7 +99,8 @@ struct view_entry {
  * leaves those out. */
 int library_list_views(struct library *lib, struct file_id directory, struct view_entry **entries,
                        size_t *count);
-/* 0 or negative errno: -EUCLEAN when the result is damaged (it is then made again). */
+/* 0 or negative errno: -EUCLEAN when the result is damaged (it is then made again), -ESTALE when that version of the
+ * view is no longer to be had. What is missing in the cache is made here and now. */
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out);
 /* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
  * text retries the job, unless a program did it that makes this folder like another (`by_mirror`): it would do so again and
@@ -94,6 +108,24 @@ int library_open_view(struct library *lib, const struct view *view, struct view_
 int library_hide_view(struct library *lib, struct file_id directory, const char *name, bool by_mirror);
 /* Owner, mode or ACL of this file changed: if it is a recording, the kernel is told to look at its views again. */
 void library_rights_changed(struct library *lib, struct file_id id);
+
+/* ---- How views look, and that they are made
+ * ---------------------------------------------------------------------------------------- */
+
+/* Of recordings for which nothing else is set: NULL is the look of cache/render/look.h without settings. Stored are
+ * only the effects on each view's time, so it is to be said at every start, before library_load(). 0 or -ENOMEM. */
+int library_set_default_look(struct library *lib, const struct render_look *look);
+/* Of the views of one recording under one name; NULL: as the default. Copied, and stored with the name. What changes
+ * is rendered anew in the background, and announced. Follows a rename; another file of that name begins without.
+ * 0, -ENOENT or -ENOMEM. */
+int library_set_look(struct library *lib, struct file_id directory, const char *name,
+                     const struct render_look *look);
+/* Makes what views of one recording are missing (library_hooks.render); takes as long as that. 1: call it again,
+ * there may be more; 0: there is nothing more; negative errno: it cannot be done now (a full disk), call it again
+ * later. */
+int library_render(struct library *lib);
+/* Removes views from the cache that nobody lists or used lately. May take long. */
+void library_prune_views(struct library *lib);
 
 /* ---- Announcements
  * -------------------------------------------------------------------------------------------------- */

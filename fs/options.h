@@ -8,6 +8,7 @@
 #include "backend/dashscope/dashscope.h"
 #include "backend/local/local.h"
 #include "backend/openai/openai.h"
+#include "cache/render/look.h"
 #include "fs/inbox/settle.h"
 #include "fs/inbox/watch.h"
 #include "fs/inbox/wording.h"
@@ -41,7 +42,7 @@ struct options {
     enum backend_choice backend;
     char *hotwords_file, *context_file, *prompt_file;
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
-    bool show_emotions; /* in the text views */
+    struct render_look look; /* how views look unless a folder says otherwise */
     enum wording_language status_language; /* of what people read in the folder */
     struct openai_settings server; /* its texts belong to the options */
     struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */

@@ -27,6 +27,7 @@
 #include "backend/dashscope/wishes.h"
 #include "cache/index.h"
 #include "cache/results.h"
+#include "cache/views.h"
 #include "fs/control.h"
 #include "fs/control_status.h"
 #include "fs/explain.h"
@@ -50,6 +51,7 @@
 #include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
+#define RENDER_AGAIN_MS 10000 /* after views could not be made */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
 
 struct service {
@@ -58,6 +60,7 @@ struct service {
     struct wording *wording; /* of what people read in the folder; NULL: English */
     struct index *index;
     struct results *results;
+    struct views *views;
     struct library *library;
     struct ledger *ledger;
     struct loop *loop;
@@ -73,7 +76,9 @@ struct service {
     struct runner *runner;
     struct control *control;
     struct mount *mount;
-    atomic_bool work_posted, change_posted;
+    struct loop_timer *render_timer;
+    atomic_bool work_posted, change_posted, render_posted;
+    atomic_bool render_fails; /* said once */
     void (*ready)(void *context);
     void *context;
 };
@@ -108,6 +113,51 @@ static void on_change(void *context)
     struct service *s = context;
     if (!atomic_exchange(&s->change_posted, true) && loop_post(s->loop, do_change, s) != 0)
         atomic_store(&s->change_posted, false);
+}
+
+/* ---- views, made on the pool ---- */
+
+static void on_render(void *context);
+
+static void render_again(void *arg)
+{
+    on_render(arg);
+}
+
+static void arm_render_timer(void *arg)
+{
+    struct service *s = arg;
+    loop_timer_after(s->render_timer, RENDER_AGAIN_MS);
+}
+
+static void do_render(void *arg)
+{
+    struct service *s = arg;
+    atomic_store(&s->render_posted, false);
+    int rc = library_render(s->library);
+    if (rc >= 0) {
+        if (atomic_exchange(&s->render_fails, false))
+            log_line(LOG_NOTICE, "views can be made again");
+        if (rc > 0)
+            on_render(s);
+        return;
+    }
+    if (!atomic_exchange(&s->render_fails, true))
+        log_line(LOG_WARNING, "%s: a view cannot be made: %s; trying again", s->layout.views, strerror(-rc));
+    loop_post(s->loop, arm_render_timer, s);
+}
+
+static void on_render(void *context)
+{
+    struct service *s = context;
+    if (!atomic_exchange(&s->render_posted, true) && pool_submit_urgent(s->pool, do_render, s) != 0)
+        atomic_store(&s->render_posted, false);
+}
+
+static void prune_views(void *arg)
+{
+    struct service *s = arg;
+    library_prune_views(s->library);
 }
 
 static void on_invalidate(void *context, struct file_id directory, const char *name)
@@ -233,6 +283,8 @@ static void on_ready(void *context)
     else
         intake_scan(s->intake, "");
     on_work(s);
+    on_render(s);
+    pool_submit(s->pool, prune_views, s);
     if (s->ready)
         s->ready(s->context);
 }
@@ -246,7 +298,7 @@ static void on_recovered(void *context, const struct digest *job, const struct b
 }
 
 /* One try at the index: open it, read it. */
-static int open_library(struct service *s, uint64_t device, struct error *err)
+static int open_library(struct service *s, const struct options *o, uint64_t device, struct error *err)
 {
     cleanup_free char *moved = NULL;
     int rc = index_open(s->layout.index, &s->index, &moved, err);
@@ -255,7 +307,9 @@ static int open_library(struct service *s, uint64_t device, struct error *err)
     if (rc != 0)
         return rc;
     index_when_trouble(s->index, on_index_trouble, NULL);
-    rc = library_new(s->index, s->results, device, &s->library);
+    rc = library_new(s->index, s->results, s->views, device, &s->library);
+    if (rc == 0)
+        rc = library_set_default_look(s->library, &o->look);
     if (rc == 0)
         rc = library_load(s->library);
     if (rc == 0)
@@ -280,17 +334,19 @@ static void open_wording(struct service *s, const struct options *o)
         log_line(LOG_WARNING, "%s: status texts are in English", err.detail);
 }
 
-static int open_state(struct service *s, struct error *err)
+static int open_state(struct service *s, const struct options *o, struct error *err)
 {
     struct store_stat inbox;
     int rc = store_stat(s->layout.inbox_fd, "", &inbox);
     if (rc == 0)
         rc = results_open(s->layout.results, &s->results);
+    if (rc == 0)
+        rc = views_open(s->layout.views, &s->views);
     if (rc != 0)
         return error_set(err, ERROR_PERSON, -rc, "store.access", "%s: %s", s->layout.results, strerror(-rc));
-    rc = open_library(s, inbox.id.dev, err);
+    rc = open_library(s, o, inbox.id.dev, err);
     /* Damage that only reading showed: the second try begins a new index. */
-    return rc == -EUCLEAN ? open_library(s, inbox.id.dev, err) : rc;
+    return rc == -EUCLEAN ? open_library(s, o, inbox.id.dev, err) : rc;
 }
 
 static int start_parts(struct service *s, const struct options *o, struct error *err)
@@ -301,6 +357,8 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     if (rc == 0)
         rc = usage_new(s->layout.state_fd, s->pool, &s->usage);
     s->started_ms = (int64_t)time(NULL) * 1000;
+    if (rc == 0 && !(s->render_timer = loop_timer(s->loop, render_again, s)))
+        rc = -ENOMEM;
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
     rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
@@ -334,7 +392,6 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .backends = s->recognisers.backends,
                                                 .backend_count = s->recognisers.count,
                                                 .workers = o->workers,
-                                                .emotions = o->show_emotions,
                                                 .reread = on_reread,
                                                 .context = s,
                                                 .log = log_line},
@@ -394,6 +451,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                                           .changed = on_change,
                                                           .work = on_work,
                                                           .reread = on_reread,
+                                                          .render = on_render,
                                                           .context = s});
     return 0;
 }
@@ -424,7 +482,7 @@ static int start(struct service *s, const struct options *o, struct error *err)
     if (rc == 0)
         rc = layout_check_mountpoint(&s->layout, o->mountpoint, &s->mountpoint, err);
     if (rc == 0)
-        rc = open_state(s, err);
+        rc = open_state(s, o, err);
     if (rc == 0) {
         open_wording(s, o);
         library_set_wording(s->library, s->wording);
@@ -543,6 +601,8 @@ void service_free(struct service *s)
     if (s->index && index_close(s->index, INDEX_WAIT_MS) != 0)
         log_line(LOG_WARNING,
                  "the index could not be written to the end; the next start reads the store again");
+    loop_timer_free(s->render_timer);
+    views_close(s->views);
     results_close(s->results);
     loop_free(s->loop);
     free(s->mountpoint);

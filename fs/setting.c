@@ -103,6 +103,12 @@ int setting_set(struct options *o, const struct setting *s, const char *value, c
         *(int *)field = choice;
         return 0;
     }
+    case SETTING_LOOK: {
+        struct error refused = {0};
+        if (look_set(field, s->key, value, &refused) == 0)
+            return 0;
+        return error_set(err, ERROR_PERSON, EINVAL, "config.value", "%s%s", where, refused.detail);
+    }
     }
     return 0;
 }
@@ -129,6 +135,9 @@ void setting_move(const struct setting *s, struct options *to, struct options *f
         break;
     case SETTING_SWITCH:
         *(bool *)mine = *(bool *)theirs;
+        break;
+    case SETTING_LOOK:
+        look_take(mine, theirs, s->key);
         break;
     }
 }

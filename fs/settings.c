@@ -51,6 +51,7 @@ static const struct setting_choice methods = {(const char *const[]){[PUBLISH_NON
     SETTING(section, key, LONG, field, least, most, help, NULL)
 #define SECONDS(section, key, field, least, most, help)                                                      \
     SETTING(section, key, SECONDS, field, least, most, help, NULL)
+#define LOOK(key) SETTING("views", key, LOOK, look, 0, 0, NULL, NULL)
 #define CHOICE(section, key, field, choice, help) SETTING(section, key, CHOICE, field, 0, 0, help, choice)
 
 const struct setting settings_table[] = {
@@ -127,7 +128,24 @@ const struct setting settings_table[] = {
 
     CHOICE("status", "language", status_language, &languages, NULL),
 
-    SWITCH("views", "emotion", show_emotions, NULL),
+    /* Each key of look_key(). */
+    LOOK("views"),
+    LOOK("profile"),
+    LOOK("line_length"),
+    LOOK("lines"),
+    LOOK("reading_speed"),
+    LOOK("shortest_ms"),
+    LOOK("longest_ms"),
+    LOOK("gap_ms"),
+    LOOK("subtitle_speakers"),
+    LOOK("subtitle_punctuation"),
+    LOOK("empty_cue"),
+    LOOK("lyrics"),
+    LOOK("header"),
+    LOOK("timestamps"),
+    LOOK("emotion"),
+    LOOK("line_ends"),
+    LOOK("byte_order_mark"),
 
     TEXT("openai", "url", server.wishes.url, NULL),
     SWITCH("openai", "insecure", server.insecure, NULL),

@@ -20,6 +20,7 @@ enum setting_kind {
     SETTING_SECONDS, /* double */
     SETTING_SWITCH,  /* bool */
     SETTING_CHOICE,  /* an enum of the size of int */
+    SETTING_LOOK,    /* a key of cache/render/look.h; in struct render_look */
 };
 
 /* The values of an enum, in its order. */

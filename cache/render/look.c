@@ -165,6 +165,16 @@ int look_set(struct render_look *look, const char *key, const char *value, struc
     return -ENOENT;
 }
 
+void look_take(struct render_look *to, const struct render_look *from, const char *key)
+{
+    for (const struct field *f = fields; f < fields + COUNT(fields); f++) {
+        bool is_switch = f->kind == YES || f->kind == NO || f->kind == LINE_ENDS;
+        if (strcmp(f->key, key) == 0)
+            memcpy((char *)to + f->offset, (const char *)from + f->offset,
+                   is_switch ? sizeof(bool) : sizeof(int));
+    }
+}
+
 /* ---- names ---- */
 
 static void names_clear(struct look_names *names)

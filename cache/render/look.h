@@ -59,6 +59,8 @@ struct render_look {
 /* The setting `key` of [views] ("profile", "line_length" …) gets a value: 0, -ENOENT when there is no such
  * key, or -EINVAL and *err ("config.value", which names the key, the value and what is wanted). */
 int look_set(struct render_look *look, const char *key, const char *value, struct error *err);
+/* Gives *to the value that *from has for this key of look_set(). */
+void look_take(struct render_look *to, const struct render_look *from, const char *key);
 /* The keys that look_set() knows, one by one; NULL after the last. */
 const char *look_key(size_t i);
 /* Names speaker or channel `number` (zero-based); NULL or "" takes the name away. 0 or -ENOMEM. */

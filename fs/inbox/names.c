@@ -1,6 +1,7 @@
 /* What names mean, and what views are called. Tables and byte strings only. */
 #include "fs/inbox/names.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -189,27 +190,91 @@ bool path_is_skipped(const char *path)
 
 /* ---- Views ---- */
 
-static const char *const view_suffixes[VIEW_FORMATS] = {
-    [VIEW_TXT] = ".txt",           [VIEW_SRT] = ".srt",
-    [VIEW_JSON] = ".json",         [VIEW_TRANSCRIBING] = ".transcribing.txt",
-    [VIEW_FAILED] = ".FAILED.txt",
+/* Ordered by length, the longest first: what a name ends in is looked for in this order. (cache/render/formats.c has
+ * the same names; scribectl has no renderers.) */
+static const struct {
+    enum view_format format;
+    const char *suffix;
+} view_suffixes[VIEW_FORMATS] = {
+    {VIEW_TRANSCRIBING, ".transcribing.txt"},
+    {(enum view_format)FORMAT_DIARIZED_JSON, ".diarized.json"},
+    {(enum view_format)FORMAT_WHISPERX_JSON, ".whisperx.json"},
+    {(enum view_format)FORMAT_PODCAST_JSON, ".podcast.json"},
+    {(enum view_format)FORMAT_WHISPER_JSON, ".whisper.json"},
+    {(enum view_format)FORMAT_KARAOKE_VTT, ".karaoke.vtt"},
+    {VIEW_FAILED, ".FAILED.txt"},
+    {(enum view_format)FORMAT_LABELS_TXT, ".labels.txt"},
+    {(enum view_format)FORMAT_PLAIN_TXT, ".plain.txt"},
+    {(enum view_format)FORMAT_WORDS_TSV, ".words.tsv"},
+    {(enum view_format)FORMAT_RAW_JSON, ".raw.json"},
+    {(enum view_format)FORMAT_DOCX, ".docx"},
+    {(enum view_format)FORMAT_ELRC, ".elrc"},
+    {(enum view_format)FORMAT_HTML, ".html"},
+    {VIEW_JSON, ".json"},
+    {VIEW_TXT, ".txt"},
+    {VIEW_SRT, ".srt"},
+    {(enum view_format)FORMAT_VTT, ".vtt"},
+    {(enum view_format)FORMAT_LRC, ".lrc"},
+    {(enum view_format)FORMAT_TSV, ".tsv"},
+    {(enum view_format)FORMAT_CSV, ".csv"},
+    {(enum view_format)FORMAT_OTR, ".otr"},
+    {(enum view_format)FORMAT_MD, ".md"},
 };
+/* Part of the names of views: never change it. */
 #define LONGEST_SUFFIX (sizeof ".transcribing.txt" - 1)
 #define BASE_MAX (NAME_SIZE - 1 - LONGEST_SUFFIX)
 #define MARK_LENGTH 7 /* "~" and six hex digits */
 
-const char *view_result_file(enum view_format format)
+static const char *suffix_of(enum view_format format)
 {
-    switch (format) {
-    case VIEW_TXT:
-        return "view.txt";
-    case VIEW_SRT:
-        return "view.srt";
-    case VIEW_JSON:
-        return "view.json";
-    default:
-        return NULL;
+    unsigned i = 0;
+    while (i < VIEW_FORMATS - 1 && view_suffixes[i].format != format)
+        i++;
+    return view_suffixes[i].suffix;
+}
+
+const char *view_format_name(enum view_format format)
+{
+    return format == VIEW_TRANSCRIBING ? "transcribing" : format == VIEW_FAILED ? "failed" : suffix_of(format) + 1;
+}
+
+bool view_split(const char *name, unsigned *at, enum view_format *format, size_t *stem)
+{
+    size_t len = strlen(name);
+    while (*at < VIEW_FORMATS) {
+        const char *suffix = view_suffixes[*at].suffix;
+        size_t n = strlen(suffix);
+        *format = view_suffixes[(*at)++].format;
+        if (len > n && memcmp(name + len - n, suffix, n) == 0) {
+            *stem = len - n;
+            return true;
+        }
     }
+    return false;
+}
+
+bool view_split_version(const char *name, size_t *stem, unsigned *number)
+{
+    size_t i = *stem;
+    while (i > 0 && name[i - 1] >= '0' && name[i - 1] <= '9')
+        i--;
+    size_t digits = *stem - i;
+    if (digits == 0 || digits > 4 || name[i] == '0' || i < 3 || name[i - 1] != 'v' || name[i - 2] != '.')
+        return false;
+    *number = 0;
+    for (size_t k = i; k < *stem; k++)
+        *number = *number * 10 + (unsigned)(name[k] - '0');
+    *stem = i - 2;
+    return true;
+}
+
+int view_version_name(const char *base, unsigned number, enum view_format format, char name[NAME_SIZE])
+{
+    char version[16] = "";
+    if (number)
+        snprintf(version, sizeof version, ".v%u", number);
+    int n = snprintf(name, NAME_SIZE, "%s%s%s", base, version, suffix_of(format));
+    return n < NAME_SIZE ? 0 : -ENAMETOOLONG;
 }
 
 static bool is_continuation(char c)
@@ -273,16 +338,15 @@ void view_name(const char *base, enum view_format format, char name[NAME_SIZE])
 {
     size_t len = strnlen(base, BASE_MAX);
     memcpy(name, base, len);
-    strcpy(name + len, view_suffixes[format]);
+    strcpy(name + len, suffix_of(format));
 }
 
 bool name_is_status(const char *name)
 {
-    size_t len = strlen(name);
-    for (int f = VIEW_RESULT_FORMATS; f < VIEW_FORMATS; f++) {
-        size_t n = strlen(view_suffixes[f]);
-        if (len > n && memcmp(name + len - n, view_suffixes[f], n) == 0)
+    enum view_format format;
+    size_t stem;
+    for (unsigned at = 0; view_split(name, &at, &format, &stem);)
+        if (view_is_status(format))
             return true;
-    }
     return false;
 }

@@ -167,8 +167,9 @@ static void first_line_queued(const struct wording *w, const struct item *item, 
 /* The view that will be there: one that was deleted does not come back by itself. */
 static void put_promise(const struct wording *w, const struct item *item, struct buffer *out)
 {
-    for (int f = VIEW_TXT; f < VIEW_RESULT_FORMATS; f++) {
-        if (item->hidden & 1u << f)
+    uint32_t views = (item->listed ? item->listed : VIEWS_LISTED) & ~item->hidden;
+    for (int f = VIEW_TXT; f < VIEW_FORMATS; f++) {
+        if (!(views & 1u << f))
             continue;
         char name[NAME_SIZE];
         cleanup_buffer struct buffer shown = {0};

@@ -241,13 +241,9 @@ static void run_store(void *arg)
     run->error = (struct error){0};
     run->store_rc = store_result(r->config.results,
                                  &(struct result_input){.key = run->start.key,
-                                                        .digest = run->start.digest,
-                                                        .settings = run->start.settings,
-                                                        .size = run->size,
                                                         .transcript = run->transcript,
                                                         .raw = run->raw,
-                                                        .raw_length = run->raw_length,
-                                                        .emotions = r->config.emotions},
+                                                        .raw_length = run->raw_length},
                                  &run->error);
     loop_post(r->config.loop, run_stored, run);
 }

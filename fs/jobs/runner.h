@@ -27,7 +27,6 @@ struct runner_config {
     struct backend *const *backends;
     int backend_count;
     int workers; /* jobs at once, not counting those that wait for a service */
-    bool emotions; /* shown in the text views */
     /* A recording turned out not to be what was digested: have it read again. */
     void (*reread)(void *context, struct file_id id);
     void *context;

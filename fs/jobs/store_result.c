@@ -1,16 +1,12 @@
-/* Renders a transcript and puts everything into the cache in one step. */
+/* Puts a transcript and what the provider said into the cache in one step. */
 #include "fs/jobs/store_result.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/base/buffer.h"
 #include "backend/transcript.h"
-#include "cache/render/look.h"
-#include "cache/render/render.h"
 #include "cache/results.h"
-#include "fs/inbox/names.h"
 
 static int add(struct result_writer *w, const char *name, struct buffer *text)
 {
@@ -23,35 +19,11 @@ static int add(struct result_writer *w, const char *name, struct buffer *text)
 
 static int write_all(struct result_writer *w, const struct result_input *in)
 {
-    static int (*const renderers[VIEW_RESULT_FORMATS])(const struct transcript *,
-                                                       const struct render_source *, struct buffer *) = {
-        [VIEW_TXT] = render_txt, [VIEW_SRT] = render_srt, [VIEW_JSON] = render_json};
-    char digest[DIGEST_HEX], settings[DIGEST_HEX];
-    struct digest settings_digest;
-    int rc = digest_key(&(struct digest){{0}}, in->settings, &settings_digest);
-    digest_hex(&in->digest, digest);
-    digest_hex(&settings_digest, settings);
-    struct render_look look = {.emotions = in->emotions};
-    struct render_source source = {.sha256 = digest,
-                                   .settings_hash = settings,
-                                   .size = in->size,
-                                   .look = &look,
-                                   .finished_ms = (int64_t)time(NULL) * 1000};
-    struct buffer text = {0};
-    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS && rc == 0; i++) {
-        rc = renderers[i](in->transcript, &source, &text);
-        if (rc == 0)
-            rc = add(w, view_result_file(i), &text);
-        buffer_clear(&text);
-    }
-    if (rc == 0 && in->raw)
-        rc = result_add(w, "raw.json", in->raw, in->raw_length);
+    cleanup_buffer struct buffer text = {0};
+    int rc = in->raw ? result_add(w, "raw.json", in->raw, in->raw_length) : 0;
     if (rc == 0)
         rc = transcript_to_json(in->transcript, &text);
-    if (rc == 0)
-        rc = add(w, "transcript.json", &text);
-    buffer_clear(&text);
-    return rc;
+    return rc ? rc : add(w, "transcript.json", &text);
 }
 
 int store_result(struct results *results, const struct result_input *in, struct error *err)

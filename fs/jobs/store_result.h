@@ -1,7 +1,6 @@
-/* A transcript becomes a result in the cache: its canonical form, the provider's bytes, and the views. */
+/* A transcript becomes a result in the cache: its canonical form and the provider's bytes. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,13 +11,10 @@ struct results;
 struct transcript;
 
 struct result_input {
-    struct digest key, digest;
-    const char *settings; /* frozen settings */
-    int64_t size;         /* of the recording, bytes */
+    struct digest key;
     const struct transcript *transcript;
     const void *raw; /* may be NULL */
     size_t raw_length;
-    bool emotions; /* in the text: render_source.emotions */
 };
 
 /* Durable when it returns 0; otherwise a negative errno and *err (code "io.space" or "io.state"). May take as

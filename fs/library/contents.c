@@ -216,15 +216,11 @@ void job_store(struct library *lib, const struct job *job)
                                                   .finished_ms = job->finished_ms});
 }
 
-bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
-                     struct timespec *made)
+bool job_stat_result(struct library *lib, const struct digest *key, struct timespec *made)
 {
-    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++) {
-        int rc = results_stat(lib->results, key, view_result_file(i), &sizes[i], made);
-        if (rc == -EUCLEAN) /* in the way of the one that will be made instead */
-            results_drop(lib->results, key);
-        if (rc != 0)
-            return false;
-    }
-    return true;
+    off_t size;
+    int rc = results_stat(lib->results, key, "transcript.json", &size, made);
+    if (rc == -EUCLEAN) /* in the way of the one that will be made instead */
+        results_drop(lib->results, key);
+    return rc == 0;
 }

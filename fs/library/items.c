@@ -53,13 +53,13 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
         item_clear(item);
         return -ENOMEM;
     }
-    for (enum view_format i = 0; i < VIEW_FORMATS; i++) {
-        enum view_state state = l->views[i].state;
-        if (state == VIEW_PENDING || state == VIEW_GOING)
-            item->announcing = true;
+    item->listed = link_listed(lib, l);
+    item->announcing = link_missing(lib, l) != 0;
+    for (unsigned i = 0; i < l->view_count; i++)
+        item->announcing |= l->views[i].state == VIEW_PENDING || l->views[i].state == VIEW_GOING;
+    for (enum view_format i = 0; i < VIEW_FORMATS; i++)
         if (view_hidden(l, i))
             item->hidden |= 1u << i;
-    }
     if (!job)
         return 0;
     item->partial = job->partial ? strdup(job->partial) : NULL;
@@ -102,21 +102,15 @@ static int each_at(struct library *lib, const char *path, int (*fn)(struct libra
     struct folder *f = folder_by_path(lib, directory), *next_f;
     if (f && *path) {
         const char *name = slash ? slash + 1 : path;
-        enum view_format format;
+        enum view_format format = 0;
         struct link *l = link_by_name(f, name);
         if (!l || !l->recording)
             l = link_of_view(f, name, &format);
         if (!l || !l->recording) {
             /* A deleted view is not there, and is what "restore" is asked for. */
-            for (format = 0; format < VIEW_FORMATS && (!l || !l->recording); format++) {
-                char suffix[NAME_SIZE];
-                view_name("", format, suffix);
-                size_t len = strlen(name), cut = strlen(suffix);
-                if (len <= cut || strcmp(name + len - cut, suffix) != 0)
-                    continue;
-                cleanup_free char *base = strndup(name, len - cut);
-                l = base ? link_by_base(f, base) : NULL;
-            }
+            size_t stem;
+            for (unsigned at = 0; (!l || !l->recording) && view_split(name, &at, &format, &stem);)
+                HASH_FIND(by_base, f->bases, name, stem, l);
         }
         if (l && l->recording) {
             int rc = fn(lib, l, arg);

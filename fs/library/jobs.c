@@ -172,9 +172,8 @@ bool library_job_goes_on(struct library *lib, const struct digest *key)
 
 void library_job_done(struct library *lib, const struct digest *key, int64_t duration_ms)
 {
-    off_t sizes[VIEW_RESULT_FORMATS];
     struct timespec made;
-    bool have = job_stat_result(lib, key, sizes, &made);
+    bool have = job_stat_result(lib, key, &made);
 
     LIBRARY_LOCK(lib);
     struct job *job = job_claimed(lib, key);
@@ -186,7 +185,6 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
     job->error = (struct error){0};
     job->state = have ? JOB_DONE : JOB_QUEUED;
     if (have) {
-        memcpy(job->sizes, sizes, sizeof sizes);
         job->made = made;
         free(job->checkpoint);
         job->checkpoint = NULL;

@@ -8,7 +8,8 @@
 
 #include <utlist.h>
 
-int library_new(struct index *index, struct results *results, uint64_t device, struct library **out)
+int library_new(struct index *index, struct results *results, struct views *views, uint64_t device,
+                struct library **out)
 {
     struct library *lib = calloc(1, sizeof *lib);
     if (!lib)
@@ -21,6 +22,7 @@ int library_new(struct index *index, struct results *results, uint64_t device, s
     pthread_condattr_destroy(&attributes);
     lib->index = index;
     lib->results = results;
+    lib->views = views;
     lib->device = device;
     lib->next_folder_id = 1;
     *out = lib;
@@ -153,7 +155,7 @@ static int load_link(void *arg, const struct index_link *stored)
     l->hidden_digested = stored->hidden_digested;
     l->hidden_for = stored->hidden_for;
     link_attach(l, r);
-    return 0;
+    return link_load_look(lib, l, stored);
 }
 
 /* What was loaded and belongs to nothing, and jobs whose state the cache knows better. */
@@ -175,7 +177,7 @@ static void settle_loaded(struct library *lib)
         }
         if (job->state == JOB_FAILED)
             continue;
-        bool have = job_stat_result(lib, &job->key, job->sizes, &job->made);
+        bool have = job_stat_result(lib, &job->key, &job->made);
         if (have && job->state != JOB_DONE)
             job->finished_ms = (int64_t)job->made.tv_sec * 1000;
         enum job_state stored = job->state;
@@ -214,9 +216,12 @@ int library_load(struct library *lib)
         return rc;
     settle_loaded(lib);
     lib->speed = index_speed(lib->index, "local");
-    struct job *job, *next_job;
-    HASH_ITER(hh, lib->jobs, job, next_job)
-    job_reconcile(lib, job);
+    struct folder *f, *next_f;
+    HASH_ITER(by_id, lib->folders_by_id, f, next_f)
+    for (struct link *l = f->names; l; l = l->by_name.next) {
+        link_show_ready(lib, l);
+        link_reconcile(lib, l);
+    }
     return 0;
 }
 
@@ -238,9 +243,7 @@ void library_free(struct library *lib)
         {
             HASH_DELETE(by_name, f->names, l);
             HASH_DELETE(by_base, f->bases, l);
-            free(l->name);
-            free(l->base);
-            free(l);
+            link_free(lib, l);
         }
         HASH_DELETE(by_id, lib->folders_by_id, f);
         HASH_DELETE(by_path, lib->folders_by_path, f);
@@ -257,6 +260,7 @@ void library_free(struct library *lib)
     HASH_ITER(hh, lib->jobs, job, next)
     job_free(lib, job);
     orphans_free(lib);
+    looks_free(lib);
     pthread_cond_destroy(&lib->wake);
     pthread_mutex_destroy(&lib->lock);
     free(lib);

@@ -160,30 +160,53 @@ struct link *link_by_base(struct folder *f, const char *base)
     return l;
 }
 
+struct shown *shown_find(const struct link *l, enum view_format format)
+{
+    for (unsigned i = 0; i < l->view_count; i++)
+        if (l->views[i].format == format)
+            return &l->views[i];
+    return NULL;
+}
+
+struct shown *shown_get(struct link *l, enum view_format format)
+{
+    struct shown *v = shown_find(l, format);
+    if (v)
+        return v;
+    /* The place of one that has gone. */
+    for (unsigned i = 0; i < l->view_count && !v; i++)
+        if (l->views[i].state == VIEW_ABSENT && !l->views[i].queued && !l->views[i].none)
+            v = &l->views[i];
+    if (!v) {
+        struct shown *more = realloc(l->views, (l->view_count + 1) * sizeof *more);
+        if (!more)
+            return NULL;
+        l->views = more;
+        v = &l->views[l->view_count++];
+    }
+    *v = (struct shown){.format = format};
+    return v;
+}
+
 struct link *link_of_view(struct folder *f, const char *view, enum view_format *format)
 {
     /* "a.transcribing.txt" may be the txt of "a.transcribing" or the status of "a": ask for every suffix that
      * fits. */
-    for (enum view_format i = 0; i < VIEW_FORMATS; i++) {
-        char suffix[NAME_SIZE], base[NAME_SIZE];
-        view_name("", i, suffix);
-        size_t len = strlen(view), cut = strlen(suffix);
-        if (len <= cut || len >= NAME_SIZE || strcmp(view + len - cut, suffix) != 0)
-            continue;
-        memcpy(base, view, len - cut);
-        base[len - cut] = '\0';
-        struct link *l = link_by_base(f, base);
-        if (l && l->views[i].state != VIEW_ABSENT) {
-            *format = i;
+    size_t stem;
+    if (strlen(view) >= NAME_SIZE)
+        return NULL;
+    for (unsigned at = 0; view_split(view, &at, format, &stem);) {
+        struct link *l;
+        HASH_FIND(by_base, f->bases, view, stem, l);
+        const struct shown *v = l ? shown_find(l, *format) : NULL;
+        if (v && v->state != VIEW_ABSENT)
             return l;
-        }
     }
     return NULL;
 }
 
 struct link *link_new(struct library *lib, struct folder *f, const char *name, const char *base)
 {
-    (void)lib;
     struct link *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
@@ -196,6 +219,7 @@ struct link *link_new(struct library *lib, struct folder *f, const char *name, c
         free(l);
         return NULL;
     }
+    link_revise(lib, l);
     HASH_ADD_KEYPTR(by_name, f->names, l->name, strlen(l->name), l);
     HASH_ADD_KEYPTR(by_base, f->bases, l->base, strlen(l->base), l);
     return l;
@@ -230,19 +254,27 @@ void link_detach(struct library *lib, struct link *l)
         recording_free(lib, r);
 }
 
+void link_free(struct library *lib, struct link *l)
+{
+    link_not_to_render(lib, l);
+    look_unref(lib, l->look);
+    free(l->views);
+    free(l->name);
+    free(l->base);
+    free(l);
+}
+
 void link_tidy(struct library *lib, struct link *l)
 {
     if (l->recording || l->queued)
         return;
-    for (int i = 0; i < VIEW_FORMATS; i++)
+    for (unsigned i = 0; i < l->view_count; i++)
         if (l->views[i].state != VIEW_ABSENT)
             return;
     struct folder *f = l->folder;
     HASH_DELETE(by_name, f->names, l);
     HASH_DELETE(by_base, f->bases, l);
-    free(l->name);
-    free(l->base);
-    free(l);
+    link_free(lib, l);
     folder_tidy(lib, f);
 }
 
@@ -255,7 +287,12 @@ void link_store(struct library *lib, const struct link *l)
                                                     .base = l->base,
                                                     .hidden = l->hidden,
                                                     .hidden_digested = l->hidden_digested,
-                                                    .hidden_for = l->hidden_for});
+                                                    .hidden_for = l->hidden_for,
+                                                    .look = l->look ? l->look->json : NULL,
+                                                    .listed = l->look ? l->look->look.listed : 0,
+                                                    .stamp = link_stamp(lib, l),
+                                                    .look_ms = l->look_ms,
+                                                    .named_ms = l->named_ms});
 }
 
 char *link_path(const struct link *l)

@@ -13,7 +13,9 @@
 #include <uthash.h>
 
 #include "cache/index.h"
+#include "cache/render/look.h"
 #include "cache/results.h"
+#include "cache/views.h"
 #include "fs/library.h"
 
 /* For how long the views of a recording that has gone are still found by name. "rm talk.*" and file managers
@@ -27,13 +29,27 @@ enum view_state {
     VIEW_GOING, /* not wanted any more, waiting for its announcement */
 };
 
+/* A view of a link that is or was there. */
 struct shown {
+    enum view_format format;
     enum view_state state;
     bool queued;       /* an announcement of it is in a queue */
     bool touch;        /* visible, and its content has changed */
+    bool none;         /* it cannot be made of the result of that job */
+    uint32_t revision; /* the link's when it was rendered */
     struct digest job; /* whose content is shown */
-    off_t size;        /* of a result view */
+    struct digest key; /* of the rendered view (cache/views.h); not of a status text */
+    off_t size;        /* of a rendered view */
     struct timespec mtime;
+};
+
+/* How views look: one for all that look the same. Counted, with the lock held. */
+struct shared_look {
+    struct render_look look;
+    char *json;   /* its canonical form */
+    char *key;    /* that and what is listed: what it is found by */
+    unsigned users;
+    UT_hash_handle hh;
 };
 
 struct link {
@@ -47,7 +63,13 @@ struct link {
     bool hidden_digested;
     struct digest hidden_for;
     int queued; /* announcements that point here */
-    struct shown views[VIEW_FORMATS];
+    struct shown *views; /* those that are or were there, in no order */
+    unsigned view_count;
+    struct shared_look *look; /* NULL: library->look */
+    uint32_t revision;        /* counts what its views are made of: look, name, time of the recording */
+    int64_t look_ms, named_ms; /* as in struct index_link */
+    bool to_render; /* in library->to_render */
+    struct link *render_prev, *render_next;
     UT_hash_handle by_name; /* in the folder */
     UT_hash_handle by_base;
 };
@@ -100,7 +122,6 @@ struct job {
     enum backend_stage stage;
     int64_t done, total, duration_ms;
     int64_t created_ms, started_ms, finished_ms, status_ms; /* wall clock */
-    off_t sizes[VIEW_RESULT_FORMATS];
     struct timespec made; /* mtime of the result */
     struct job_costs costs;
     struct recording *recordings;
@@ -128,6 +149,7 @@ struct library {
     pthread_cond_t wake; /* monotonic clock: something to announce */
     struct index *index;
     struct results *results;
+    struct views *views;
     uint64_t device;
     struct library_hooks hooks;
     const struct wording *wording; /* of the status texts */
@@ -138,6 +160,9 @@ struct library {
     struct orphan *orphans;
     struct aside *aside;
     struct announcement_entry *ready, *later; /* later: views that are going, in order of time */
+    struct shared_look *looks, *look;         /* all; the one of links that have none of their own */
+    uint32_t revisions; /* the newest of a link */
+    struct link *to_render;                   /* links whose views are to be made (again), in order */
     int64_t next_folder_id;
     bool announcing, stopping;
     bool queue_numbered; /* the positions of the jobs in the queue are right */
@@ -172,10 +197,20 @@ void folder_set_path(struct library *lib, struct folder *folder, char *path); /*
 
 struct link *link_by_name(struct folder *folder, const char *name);
 struct link *link_by_base(struct folder *folder, const char *base);
-/* The link and format a view name stands for, or NULL. */
+/* The link and format that a name stands for, of the views that are there; NULL if of none. */
 struct link *link_of_view(struct folder *folder, const char *view, enum view_format *format);
+/* NULL if it never was there. */
+struct shown *shown_find(const struct link *link, enum view_format format);
+/* The same, made if need be; NULL: out of memory. Moves what shown_find() and this returned before. */
+struct shown *shown_get(struct link *link, enum view_format format);
+/* What its views are made of is not what it was. */
+static inline void link_revise(struct library *lib, struct link *link)
+{
+    link->revision = ++lib->revisions;
+}
 struct link *link_new(struct library *lib, struct folder *folder, const char *name, const char *base);
 void link_set_base(struct link *link, char *base); /* takes base */
+void link_free(struct library *lib, struct link *link); /* it is in no table any more */
 void link_attach(struct link *link, struct recording *recording);
 /* Makes it a ghost. The recording is forgotten with its last name. */
 void link_detach(struct library *lib, struct link *link);
@@ -205,9 +240,8 @@ void job_free(struct library *lib, struct job *job);
 /* It will never go on: forgets it, but not what its checkpoint names. Frees it. */
 void job_abandon(struct library *lib, struct job *job);
 void job_store(struct library *lib, const struct job *job);
-/* Sizes and time of its result, by stat: false if there is none. A damaged one is dropped. */
-bool job_stat_result(struct library *lib, const struct digest *key, off_t sizes[VIEW_RESULT_FORMATS],
-                     struct timespec *made);
+/* The time of its result, by stat: false if there is none. A damaged one is dropped. */
+bool job_stat_result(struct library *lib, const struct digest *key, struct timespec *made);
 
 /* The claimed job of this key; NULL if it was cancelled. */
 struct job *job_claimed(struct library *lib, const struct digest *key);
@@ -243,6 +277,50 @@ void link_reconcile(struct library *lib, struct link *link);
 void recording_reconcile(struct library *lib, struct recording *recording);
 void job_reconcile(struct library *lib, struct job *job);
 bool view_hidden(const struct link *link, enum view_format format);
+/* The recording has a result of which the format can be made, and the view was not deleted. */
+bool view_possible(const struct link *link, enum view_format format);
+/* It should be there for all to see: possible and listed, or what a status text tells is so. */
+bool view_wanted(const struct library *lib, const struct link *link, enum view_format format);
+/* Sets view->version of what else is in it. */
+void view_set_version(struct view *view);
+/* A rendered view is (still) what the link asks for. */
+bool view_is_current(const struct link *link, const struct shown *v);
+/* It is rendered: shows it, as far as that is (still) wanted. size -1: it cannot be made of this result. */
+void view_rendered(struct library *lib, struct link *link, enum view_format format, const struct digest *key,
+                   off_t size);
+
+/* ---- how they look (looks.c) ---- */
+const struct shared_look *link_look(const struct library *lib, const struct link *link);
+/* Formats the link's folder lists: bit n = format n; those that can be made. */
+uint32_t link_listed(const struct library *lib, const struct link *link);
+/* NULL is fine. */
+struct shared_look *look_ref(struct shared_look *look);
+/* One that looks so, with a reference; NULL: out of memory. */
+struct shared_look *look_share(struct library *lib, const struct render_look *look);
+void look_unref(struct library *lib, struct shared_look *look);
+/* What its views are made of has changed; the time is that of the change. */
+void link_look_changed(struct library *lib, struct link *link);
+void link_name_changed(struct library *lib, struct link *link);
+/* Of all that is in force for its views: struct index_link.stamp. */
+int64_t link_stamp(const struct library *lib, const struct link *link);
+/* At the start: of what is stored. 0 or -ENOMEM. */
+int link_load_look(struct library *lib, struct link *link, const struct index_link *stored);
+void looks_free(struct library *lib);
+
+/* ---- rendering (render.c) ---- */
+/* The link and the format that an unlisted view's name stands for, or NULL. A name that a link lists, or listed
+ * before it was deleted, is no other's. */
+struct link *link_of_unlisted(struct library *lib, struct folder *folder, const char *name,
+                              enum view_format *format);
+int library_open_rendered(struct library *lib, const struct view *view, struct view_content *out);
+/* The views of this link are to be made in the background. */
+void link_to_render(struct library *lib, struct link *link);
+/* Its views that are to be made (again): bit n = format n. */
+uint32_t link_missing(const struct library *lib, const struct link *link);
+void link_not_to_render(struct library *lib, struct link *link);
+/* At the start: shows at once what is ready in the cache. Waits for the disk. */
+void link_show_ready(struct library *lib, struct link *link);
+struct timespec view_mtime(const struct link *link, enum view_format format);
 
 /* ---- for people (items.c) ---- */
 enum item_state item_state_of(enum job_state state);

@@ -19,9 +19,10 @@ struct naming {
 
 static bool real_file_has(const struct naming *naming, const char *base)
 {
-    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++) {
+    static const enum view_format usual[] = {VIEW_TXT, VIEW_SRT, VIEW_JSON};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
         char name[NAME_SIZE];
-        view_name(base, i, name);
+        view_name(base, usual[i], name);
         if (naming->taken && naming->taken(naming->context, name))
             return true;
     }
@@ -85,6 +86,9 @@ static struct link *link_claim(struct library *lib, struct folder *f, const char
     ghost->name = copy;
     ghost->hidden = 0;
     ghost->hidden_digested = false;
+    look_unref(lib, ghost->look);
+    ghost->look = NULL;
+    link_name_changed(lib, ghost);
     HASH_ADD_KEYPTR(by_name, f->names, ghost->name, strlen(ghost->name), ghost);
     return ghost;
 }
@@ -101,12 +105,18 @@ static struct link *name_recording(struct library *lib, const struct place *plac
     struct recording *r = recording_get(lib, id);
     if (!r)
         return NULL;
+    if (l->look) { /* another file, with settings of its own */
+        look_unref(lib, l->look);
+        l->look = NULL;
+        link_look_changed(lib, l);
+    }
     if (l->recording) {
         link_detach(lib, l);
     } else { /* its views are still going, but it is a new file: what was deleted of the old one is no matter */
         l->hidden = 0;
         l->hidden_digested = false;
     }
+    link_revise(lib, l);
     link_attach(l, r);
     return l;
 }
@@ -136,11 +146,15 @@ static struct link *link_at(struct library *lib, const struct place *place)
 static void link_swap(struct library *lib, struct link *a, struct link *b)
 {
     struct recording *of_a = a->recording, *of_b = b->recording;
-    struct link was = *a;
+    struct link was = *a, was_b = *b;
     LL_DELETE(of_a->links, a);
     LL_DELETE(of_b->links, b);
     link_attach(a, of_b);
     link_attach(b, of_a);
+    a->look = was_b.look;
+    b->look = was.look;
+    link_look_changed(lib, a);
+    link_look_changed(lib, b);
     a->hidden = b->hidden;
     a->hidden_digested = b->hidden_digested;
     a->hidden_for = b->hidden_for;
@@ -169,6 +183,7 @@ int library_rename(struct library *lib, const struct place *from, const struct p
         return 0;
     }
     struct link hidden = known ? *old : (struct link){0};
+    struct shared_look *look = known ? look_ref(old->look) : NULL;
     struct recording *r = known ? old->recording : NULL;
     struct link keep = {.next = NULL};
     if (known) {
@@ -183,6 +198,7 @@ int library_rename(struct library *lib, const struct place *from, const struct p
     if (!l) {
         if (known && !r->links)
             recording_free(lib, r);
+        look_unref(lib, look);
         return -ENOMEM;
     }
     if (known) {
@@ -193,6 +209,12 @@ int library_rename(struct library *lib, const struct place *from, const struct p
         l->hidden = hidden.hidden;
         l->hidden_digested = hidden.hidden_digested;
         l->hidden_for = hidden.hidden_for;
+        look_unref(lib, l->look);
+        l->look = look;
+        l->look_ms = hidden.look_ms;
+        if (!l->named_ms)
+            l->named_ms = hidden.named_ms;
+        link_revise(lib, l);
     }
     recording_store(lib, l->recording);
     link_store(lib, l);
@@ -298,6 +320,17 @@ bool library_is_same_content(struct library *lib, struct file_id id, const struc
            (r->stat.size == st->size && r->stat.mtime_ns == st->mtime_ns && r->stat.birth_ns == st->birth_ns);
 }
 
+static void recording_name_changed(struct library *lib, struct recording *r)
+{
+    struct link *l;
+    LL_FOREACH(r->links, l)
+    {
+        link_name_changed(lib, l);
+        link_store(lib, l);
+        link_reconcile(lib, l);
+    }
+}
+
 /* Dropping a file again is a wish to try again. */
 static void revive_failed(struct library *lib, struct job *job)
 {
@@ -323,9 +356,8 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
                         const struct recording_stat *st, const struct digest *content,
                         const struct digest *key, const char *backend, const char *settings)
 {
-    off_t sizes[VIEW_RESULT_FORMATS];
     struct timespec made;
-    bool have = job_stat_result(lib, key, sizes, &made);
+    bool have = job_stat_result(lib, key, &made);
 
     LIBRARY_LOCK(lib);
     struct recording *r = recording_find(lib, id);
@@ -333,8 +365,11 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
         return 0; /* deleted or changed meanwhile */
     r->empty = false;
     if (r->digested && r->job && memcmp(&r->digest, content, sizeof *content) == 0) {
+        bool another_time = r->stat.mtime_ns != st->mtime_ns;
         r->stat = *st;
         recording_store(lib, r);
+        if (another_time) /* which some views tell */
+            recording_name_changed(lib, r);
         return 0;
     }
     struct job *job = job_find(lib, key);
@@ -345,7 +380,6 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
             return -ENOMEM;
         if (have) {
             job->state = JOB_DONE;
-            memcpy(job->sizes, sizes, sizeof sizes);
             job->made = made;
             job->finished_ms = (int64_t)made.tv_sec * 1000;
         } else {
@@ -356,6 +390,14 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
         revived = true;
         revive_failed(lib, job);
         job_store(lib, job);
+    }
+    struct link *l;
+    LL_FOREACH(r->links, l)
+    {
+        if (r->stat.mtime_ns && r->stat.mtime_ns != st->mtime_ns) {
+            link_name_changed(lib, l); /* its views tell that time */
+            link_store(lib, l);
+        }
     }
     r->stat = *st;
     r->digested = true;

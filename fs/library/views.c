@@ -4,17 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <utlist.h>
 
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
-
-static bool is_status(enum view_format format)
-{
-    return format >= VIEW_RESULT_FORMATS;
-}
+#include "cache/render/formats.h"
 
 static struct job *link_job(const struct link *l)
 {
@@ -30,19 +25,29 @@ bool view_hidden(const struct link *l, enum view_format format)
            memcmp(&l->hidden_for, &r->digest, sizeof r->digest) == 0;
 }
 
-static bool wanted(const struct link *l, enum view_format format)
+bool view_possible(const struct link *l, enum view_format format)
 {
     const struct job *job = link_job(l);
-    if (!job || view_hidden(l, format))
+    return job && job->state == JOB_DONE && !view_is_status(format) && format_info((int)format) &&
+           !view_hidden(l, format);
+}
+
+bool view_wanted(const struct library *lib, const struct link *l, enum view_format format)
+{
+    const struct job *job = link_job(l);
+    if (!job)
         return false;
-    switch (format) {
-    case VIEW_TRANSCRIBING:
-        return job->state == JOB_QUEUED || job->state == JOB_RUNNING;
-    case VIEW_FAILED:
-        return job->state == JOB_FAILED;
-    default:
-        return job->state == JOB_DONE;
-    }
+    if (format == VIEW_TRANSCRIBING)
+        return (job->state == JOB_QUEUED || job->state == JOB_RUNNING) && !view_hidden(l, format);
+    if (format == VIEW_FAILED)
+        return job->state == JOB_FAILED && !view_hidden(l, format);
+    return view_possible(l, format) && link_listed(lib, l) & 1u << format;
+}
+
+bool view_is_current(const struct link *l, const struct shown *v)
+{
+    const struct job *job = link_job(l);
+    return job && v->revision == l->revision && memcmp(&v->job, &job->key, sizeof v->job) == 0;
 }
 
 /* ---- announcements ---- */
@@ -55,16 +60,15 @@ static void invalidate(struct library *lib, const struct link *l, enum view_form
         lib->hooks.invalidate(lib->hooks.context, l->folder->fid, name);
 }
 
-static void enqueue(struct library *lib, struct link *l, enum view_format format, int64_t due_ms)
+static void enqueue(struct library *lib, struct link *l, struct shown *v, int64_t due_ms)
 {
-    struct shown *v = &l->views[format];
     if (v->queued)
         return;
     struct announcement_entry *e = calloc(1, sizeof *e);
     if (!e)
         return; /* the view stays as it is until the next change */
     e->link = l;
-    e->format = format;
+    e->format = v->format;
     e->due_ms = due_ms;
     v->queued = true;
     l->queued++;
@@ -73,18 +77,6 @@ static void enqueue(struct library *lib, struct link *l, enum view_format format
     else
         DL_APPEND(lib->ready, e);
     pthread_cond_signal(&lib->wake);
-}
-
-static void snapshot(struct shown *v, const struct job *job, enum view_format format)
-{
-    v->job = job->key;
-    if (is_status(format)) {
-        v->size = 0;
-        v->mtime = (struct timespec){.tv_sec = job->status_ms / 1000};
-    } else {
-        v->size = job->sizes[format];
-        v->mtime = job->made;
-    }
 }
 
 /* Something was removed in the folder: the views of what has gone are found a while longer. */
@@ -100,54 +92,102 @@ static int64_t gone_at(const struct link *l)
     return l->recording ? 0 : l->folder->linger_ms;
 }
 
-static void view_reconcile(struct library *lib, struct link *l, enum view_format format)
+/* It was wanted and is not any more. */
+static void view_withdraw(struct library *lib, struct link *l, struct shown *v)
 {
-    struct shown *v = &l->views[format];
-    const struct job *job = link_job(l);
-
-    if (!wanted(l, format)) {
-        if (v->state == VIEW_PENDING)
-            v->state = VIEW_ABSENT;
-        if (v->state == VIEW_VISIBLE) {
-            v->state = VIEW_GOING;
-            if (!l->recording)
-                linger(l);
-            enqueue(lib, l, format, gone_at(l));
-        }
-        /* Not for its users any more, also before the announcer comes to it. */
-        if (v->state == VIEW_GOING && l->recording)
-            invalidate(lib, l, format);
-        return;
+    if (v->state == VIEW_PENDING)
+        v->state = VIEW_ABSENT;
+    if (v->state == VIEW_VISIBLE) {
+        v->state = VIEW_GOING;
+        if (!l->recording)
+            linger(l);
+        enqueue(lib, l, v, gone_at(l));
     }
-    bool same = memcmp(&v->job, &job->key, sizeof job->key) == 0;
+    /* Not for its users any more, also before the announcer comes to it. */
+    if (v->state == VIEW_GOING && l->recording)
+        invalidate(lib, l, v->format);
+}
+
+/* It is wanted, and can be shown. `other`: it is another text than before. */
+static void view_show(struct library *lib, struct link *l, struct shown *v, bool other)
+{
     switch (v->state) {
     case VIEW_ABSENT:
-        snapshot(v, job, format);
-        if (lib->announcing) {
-            v->state = VIEW_PENDING;
-            enqueue(lib, l, format, 0);
-        } else {
-            v->state = VIEW_VISIBLE;
-            invalidate(lib, l, format);
-        }
+        v->state = lib->announcing ? VIEW_PENDING : VIEW_VISIBLE;
+        if (lib->announcing)
+            enqueue(lib, l, v, 0);
+        else
+            invalidate(lib, l, v->format);
         break;
     case VIEW_PENDING:
-        snapshot(v, job, format);
-        enqueue(lib, l, format, 0);
+        enqueue(lib, l, v, 0);
         break;
     case VIEW_GOING:
         v->state = VIEW_VISIBLE;
         /* fall through */
     case VIEW_VISIBLE:
-        snapshot(v, job, format);
-        if (!same) {
-            invalidate(lib, l, format);
-            v->touch = lib->announcing;
-            if (v->touch)
-                enqueue(lib, l, format, 0);
-        }
+        if (!other)
+            break;
+        invalidate(lib, l, v->format);
+        v->touch = lib->announcing;
+        if (v->touch)
+            enqueue(lib, l, v, 0);
         break;
     }
+}
+
+static void status_reconcile(struct library *lib, struct link *l, enum view_format format)
+{
+    const struct job *job = link_job(l);
+    bool wanted = job && view_wanted(lib, l, format);
+    struct shown *v = wanted ? shown_get(l, format) : shown_find(l, format);
+    if (!v)
+        return;
+    if (!wanted) {
+        view_withdraw(lib, l, v);
+        return;
+    }
+    bool other = memcmp(&v->job, &job->key, sizeof job->key) != 0;
+    v->job = job->key;
+    view_show(lib, l, v, other);
+}
+
+/* What is not rendered (yet) as it is wanted now is rendered first; until then everything stays as it is, but for a
+ * view that nobody has seen: what it would show is out of date. */
+static void result_reconcile(struct library *lib, struct link *l, enum view_format format)
+{
+    struct shown *v = shown_find(l, format);
+    if (!view_wanted(lib, l, format)) {
+        if (v)
+            view_withdraw(lib, l, v);
+    } else if (!v || !view_is_current(l, v) || (v->state == VIEW_ABSENT && !v->none)) {
+        if (v && v->state == VIEW_PENDING)
+            v->state = VIEW_ABSENT;
+        link_to_render(lib, l);
+    } else if (!v->none) {
+        view_show(lib, l, v, false);
+    }
+}
+
+void view_rendered(struct library *lib, struct link *l, enum view_format format, const struct digest *key, off_t size)
+{
+    const struct job *job = link_job(l);
+    struct shown *v = job && view_wanted(lib, l, format) ? shown_get(l, format) : NULL;
+    if (!v)
+        return;
+    bool other = memcmp(&v->key, key, sizeof *key) != 0;
+    v->job = job->key;
+    v->revision = l->revision;
+    if (size < 0) { /* there is no such view of this result */
+        view_withdraw(lib, l, v);
+        v->none = true;
+        return;
+    }
+    v->none = false;
+    v->key = *key;
+    v->size = size;
+    v->mtime = view_mtime(l, format);
+    view_show(lib, l, v, other);
 }
 
 static void changed(struct library *lib)
@@ -164,7 +204,7 @@ void link_reconcile(struct library *lib, struct link *l)
         link_store(lib, l);
     }
     for (enum view_format i = 0; i < VIEW_FORMATS; i++)
-        view_reconcile(lib, l, i);
+        (view_is_status(i) ? status_reconcile : result_reconcile)(lib, l, i);
     changed(lib);
 }
 
@@ -186,7 +226,7 @@ void job_reconcile(struct library *lib, struct job *job)
 static bool take(struct library *lib, struct announcement_entry *e, struct announcement *out)
 {
     struct link *l = e->link;
-    struct shown *v = &l->views[e->format];
+    struct shown *v = shown_find(l, e->format); /* stays while it is queued */
     bool useful = true;
     enum view_format format = e->format;
     free(e);
@@ -198,7 +238,7 @@ static bool take(struct library *lib, struct announcement_entry *e, struct annou
         break;
     case VIEW_GOING:
         if (gone_at(l) > mono_ms()) {
-            enqueue(lib, l, format, gone_at(l));
+            enqueue(lib, l, v, gone_at(l));
             return false;
         }
         if (!lib->announcing) {
@@ -264,7 +304,7 @@ void library_announced(struct library *lib, const struct announcement *a, int re
     struct link *l = f ? link_of_view(f, a->name, &format) : NULL;
     if (!l)
         return;
-    struct shown *v = &l->views[format];
+    struct shown *v = shown_find(l, format);
     if (a->kind == ANNOUNCE_CREATE && v->state == VIEW_PENDING && result != 0) {
         v->state = VIEW_VISIBLE;
         invalidate(lib, l, format);
@@ -285,10 +325,10 @@ void library_set_announcing(struct library *lib, bool on)
     struct folder *f, *next;
     HASH_ITER(by_id, lib->folders_by_id, f, next)
     for (struct link *l = f->names; l; l = l->by_name.next)
-        for (enum view_format i = 0; i < VIEW_FORMATS; i++)
+        for (unsigned i = 0; i < l->view_count; i++)
             if (l->views[i].state == VIEW_PENDING) {
                 l->views[i].state = VIEW_VISIBLE;
-                invalidate(lib, l, i);
+                invalidate(lib, l, l->views[i].format);
             }
     changed(lib);
 }
@@ -317,25 +357,36 @@ static int status_text(struct library *lib, const struct link *l, enum view_form
     return rc;
 }
 
+void view_set_version(struct view *v)
+{
+    memcpy(&v->version, v->key.bytes, sizeof v->version);
+    v->version += v->format;
+    v->version ^= file_id_hash(
+        (struct file_id){(uint64_t)v->size, (uint64_t)v->mtime.tv_sec ^ (uint64_t)v->mtime.tv_nsec << 32});
+}
+
 static void describe(struct library *lib, const struct link *l, enum view_format format, struct view *out)
 {
-    const struct shown *v = &l->views[format];
-    *out = (struct view){
-        .recording = l->last, .format = format, .job = v->job, .size = v->size, .mtime = v->mtime};
+    const struct shown *v = shown_find(l, format);
+    *out = (struct view){.recording = l->last,
+                         .format = format,
+                         .job = v->job,
+                         .key = v->key,
+                         .size = v->size,
+                         .mtime = v->mtime};
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
+    if (!view_is_status(format)) {
+        view_set_version(out);
+        return;
+    }
+    cleanup_buffer struct buffer text = {0};
+    if (status_text(lib, l, format, &text) == 0)
+        out->size = (off_t)text.len;
+    const struct job *job = link_job(l);
+    if (job)
+        out->mtime.tv_sec = job->status_ms / 1000;
     memcpy(&out->version, v->job.bytes, sizeof out->version);
     out->version += format;
-    if (!is_status(format)) /* a result that was lost and made again may be another text */
-        out->version ^= file_id_hash((struct file_id){
-            (uint64_t)v->size, (uint64_t)v->mtime.tv_sec ^ (uint64_t)v->mtime.tv_nsec << 32});
-    if (is_status(format)) {
-        cleanup_buffer struct buffer text = {0};
-        if (status_text(lib, l, format, &text) == 0)
-            out->size = (off_t)text.len;
-        const struct job *job = link_job(l);
-        if (job)
-            out->mtime.tv_sec = job->status_ms / 1000;
-    }
 }
 
 int library_find_view(struct library *lib, struct file_id directory, const char *name, bool for_announcer,
@@ -347,13 +398,20 @@ int library_find_view(struct library *lib, struct file_id directory, const char 
     struct link *l = f ? link_of_view(f, name, &format) : NULL;
     if (!l)
         return -ENOENT;
-    const struct shown *v = &l->views[format];
+    const struct shown *v = shown_find(l, format);
     if (v->state == VIEW_PENDING)
         return -ENOENT;
     if (v->state == VIEW_GOING && !for_announcer && gone_at(l) <= mono_ms())
         return -ENOENT;
     describe(lib, l, format, out);
     return 0;
+}
+
+/* Another recording's view has the name: "a.plain.txt" may be the txt of "a.plain" and the plain.txt of "a". */
+static bool is_anothers(struct folder *f, const struct link *l, const char *name)
+{
+    enum view_format format;
+    return strchr(l->base, '.') && link_of_view(f, name, &format) != l;
 }
 
 int library_list_views(struct library *lib, struct file_id directory, struct view_entry **entries,
@@ -363,21 +421,23 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
     *entries = NULL;
     *count = 0;
     struct folder *f = folder_by_id(lib, directory);
-    size_t room = f ? (size_t)HASH_CNT(by_name, f->names) * VIEW_RESULT_FORMATS : 0;
+    size_t room = 0, n = 0;
+    for (const struct link *l = f ? f->names : NULL; l; l = l->by_name.next)
+        room += l->view_count;
     if (!room)
         return 0;
     struct view_entry *list = calloc(room, sizeof *list);
     if (!list)
         return -ENOMEM;
-    size_t n = 0;
-    for (struct link *l = f->names; l; l = l->by_name.next)
-        for (enum view_format i = 0; i < VIEW_FORMATS && n < room; i++) {
-            if (l->views[i].state != VIEW_VISIBLE || !l->recording)
+    for (const struct link *l = f->names; l; l = l->by_name.next)
+        for (enum view_format i = 0; i < VIEW_FORMATS; i++) {
+            const struct shown *v = l->recording ? shown_find(l, i) : NULL;
+            if (!v || v->state != VIEW_VISIBLE)
                 continue;
             view_name(l->base, i, list[n].name);
             list[n].recording = l->recording->id;
             list[n].format = i;
-            n++;
+            n += !is_anothers(f, l, list[n].name);
         }
     *entries = list;
     *count = n;
@@ -405,50 +465,10 @@ static int open_status(struct library *lib, const struct view *view, struct view
     return out->text ? 0 : -ENOMEM;
 }
 
-/* True if that is the size the view has now: whoever asks with another one asks for an earlier version. */
-static bool is_right_size(struct library *lib, const struct view *view, off_t size)
-{
-    LIBRARY_LOCK(lib);
-    const struct job *job = job_find(lib, &view->job);
-    return job && job->state == JOB_DONE && job->sizes[view->format] == size;
-}
-
-/* A result that should be there and is not: the job is queued again, and its views go until it is done. */
-static void result_lost(struct library *lib, const struct digest *key)
-{
-    results_drop(lib->results, key);
-    LIBRARY_LOCK(lib);
-    struct job *job = job_find(lib, key);
-    if (!job || job->state != JOB_DONE)
-        return;
-    job_enqueue(lib, job);
-    job_store(lib, job);
-    index_history(lib->index, key, "lost", "the result in the cache was damaged");
-    job_reconcile(lib, job);
-}
-
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out)
 {
     *out = (struct view_content){.fd = -1};
-    if (is_status(view->format))
-        return open_status(lib, view, out);
-    struct stat st = {0};
-    int fd = results_file(lib->results, &view->job, view_result_file(view->format));
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size == view->size) {
-        out->fd = fd;
-        out->size = (size_t)view->size;
-        return 0;
-    }
-    bool stale = fd >= 0 && is_right_size(lib, view, st.st_size);
-    if (fd >= 0)
-        close(fd);
-    if (stale)
-        return -ESTALE;
-    if (fd >= 0 || fd == -ENOENT) {
-        result_lost(lib, &view->job);
-        return -EUCLEAN;
-    }
-    return fd;
+    return view_is_status(view->format) ? open_status(lib, view, out) : library_open_rendered(lib, view, out);
 }
 
 static void whiteout(struct library *lib, struct link *l, enum view_format format)
@@ -467,9 +487,13 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
     struct folder *f = folder_by_id(lib, directory);
     enum view_format format;
     struct link *l = f ? link_of_view(f, name, &format) : NULL;
-    if (!l || l->views[format].state == VIEW_PENDING)
+    struct shown *v = l ? shown_find(l, format) : NULL;
+    if (v && v->state == VIEW_PENDING)
         return -ENOENT;
-    l->views[format].state = VIEW_ABSENT;
+    if (!l && !(l = f ? link_of_unlisted(lib, f, name, &format) : NULL))
+        return -ENOENT;
+    if (v)
+        v->state = VIEW_ABSENT;
     changed(lib);
     if (!l->recording) {
         linger(l); /* the next ones may follow */
@@ -503,9 +527,10 @@ int library_confirm_view(struct library *lib, struct file_id directory, const ch
     struct folder *f = folder_by_id(lib, directory);
     enum view_format format;
     struct link *l = f ? link_of_view(f, name, &format) : NULL;
-    if (!l || l->views[format].state != VIEW_PENDING)
+    struct shown *v = l ? shown_find(l, format) : NULL;
+    if (!v || v->state != VIEW_PENDING)
         return -ENOENT;
-    l->views[format].state = VIEW_VISIBLE;
+    v->state = VIEW_VISIBLE;
     describe(lib, l, format, out);
     changed(lib);
     return 0;
@@ -517,9 +542,10 @@ int library_withdraw_view(struct library *lib, struct file_id directory, const c
     struct folder *f = folder_by_id(lib, directory);
     enum view_format format;
     struct link *l = f ? link_of_view(f, name, &format) : NULL;
-    if (!l || l->views[format].state != VIEW_GOING)
+    struct shown *v = l ? shown_find(l, format) : NULL;
+    if (!v || v->state != VIEW_GOING)
         return -ENOENT;
-    l->views[format].state = VIEW_ABSENT;
+    v->state = VIEW_ABSENT;
     link_tidy(lib, l);
     changed(lib);
     return 0;

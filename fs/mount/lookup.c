@@ -75,7 +75,8 @@ int lookup_entry(struct mount *m, struct node *dir, int dirfd, const char *name,
     if (rc != -ENOENT)
         return rc;
     struct view view;
-    if (library_find_view(m->config.library, dir->file, name, for_announcer, &view))
+    if (library_find_view(m->config.library, dir->file, name, for_announcer, &view) &&
+        (for_announcer || library_find_unlisted(m->config.library, dir->file, name, &view)))
         return -ENOENT;
     return view_entry(m, dir, dirfd, name, &view, e, out);
 }

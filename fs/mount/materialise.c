@@ -44,17 +44,19 @@ static int fill(int fd, const struct view_content *content)
     if (content->fd < 0)
         return write_all(fd, content->text, content->size);
     char data[16384];
-    for (off_t off = 0;;) {
-        ssize_t n = pread(content->fd, data, sizeof data, off);
+    for (off_t off = 0; (size_t)off < content->size;) {
+        size_t left = content->size - (size_t)off;
+        ssize_t n = pread(content->fd, data, left < sizeof data ? left : sizeof data, off);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return n ? -errno : 0;
+            return n ? -errno : -EIO;
         int rc = write_all(fd, data, (size_t)n);
         if (rc)
             return rc;
         off += n;
     }
+    return 0;
 }
 
 static int finish(int fd, const struct view_content *content, const struct owner *owner)

@@ -18,7 +18,7 @@
 
 uint64_t node_compose(unsigned kind, unsigned device_tag, uint64_t inode)
 {
-    if (kind > 15 || device_tag >= NODE_DEVICES || inode >= NODE_INODE_LIMIT)
+    if (kind > NODE_KIND_FIXED || device_tag >= NODE_DEVICES || inode >= NODE_INODE_LIMIT)
         return 0;
     return ((uint64_t)kind << NODE_KIND_SHIFT) | ((uint64_t)device_tag << NODE_DEVICE_SHIFT) | inode;
 }

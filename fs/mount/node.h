@@ -4,8 +4,8 @@
  * A node id is derived, never a pointer, so that another process can find the file behind it:
  *
  *     bit 63     spill: the rest is a counter, for what does not fit the layout below
- *     62 .. 59   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like), 1 a real file, 2 + format a view
- *     58 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
+ *     62 .. 57   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like), 1 a real file, 2 + format a view
+ *     56 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
  *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
  *                more than 32 bits, 47 .. 32 are made of its time of birth
  *
@@ -48,7 +48,7 @@ struct dir_fd;
 #define NODE_PAGE_ID(page) (2 + (uint64_t)(page)) /* MOUNT/status.txt and its like: enum top_page */
 #define NODE_PAGES 4
 #define NODE_SPILL (UINT64_C(1) << 63)
-#define NODE_KIND_SHIFT 59
+#define NODE_KIND_SHIFT 57
 #define NODE_DEVICE_SHIFT 48
 #define NODE_INODE_LIMIT (UINT64_C(1) << NODE_DEVICE_SHIFT)
 #define NODE_BORN_SHIFT 32
@@ -61,7 +61,7 @@ enum node_kind { NODE_TOP, NODE_PAGE, NODE_REAL, NODE_VIEW };
 /* The kind field of an id. */
 #define NODE_KIND_REAL 1
 #define NODE_KIND_VIEW(format) (2 + (unsigned)(format))
-#define NODE_KIND_FIXED 15 /* only in inode numbers: those of the fixed nodes */
+#define NODE_KIND_FIXED 63 /* only in inode numbers: those of the fixed nodes */
 
 /* An open handle, as far as the table is concerned; embedded in struct handle and struct dir_handle. */
 struct node_handle {
@@ -79,7 +79,8 @@ struct node_name {
 /* The version of a view that a node stands for. */
 struct node_view {
     enum view_format format;
-    struct digest job;
+    struct digest job, key;
+    bool unlisted;
     uint64_t version;
     off_t size;
     struct timespec mtime;

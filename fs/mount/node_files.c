@@ -112,6 +112,8 @@ static struct node_view *view_copy(const struct node_table *t, const struct view
     }
     v->format = view->format;
     v->job = view->job;
+    v->key = view->key;
+    v->unlisted = view->unlisted;
     v->version = view->version;
     v->size = view->size;
     v->mtime = view->mtime;
@@ -237,6 +239,8 @@ void node_view_read(struct node_table *t, const struct node *n, struct view *out
     memcpy(out->recording_name, v->recording_name, length < NAME_SIZE ? length : NAME_SIZE - 1);
     out->format = v->format;
     out->job = v->job;
+    out->key = v->key;
+    out->unlisted = v->unlisted;
     out->version = v->version;
     out->size = v->size;
     out->mtime = v->mtime;

@@ -22,12 +22,6 @@
 
 #define TRIES 10 /* how often a recording is looked for that was renamed a moment ago */
 
-/* A status text (transcribing, FAILED) tells; it is not for editing. */
-static bool is_status(enum view_format format)
-{
-    return format >= VIEW_RESULT_FORMATS;
-}
-
 static void content_clear(struct view_content *c)
 {
     if (c->fd >= 0)
@@ -55,6 +49,14 @@ static void fill(const struct node *n, const struct view *v, uid_t uid, gid_t gi
         .st_mtim = v->mtime,
         .st_ctim = v->mtime,
     };
+}
+
+/* The view at a place where `before` was. 0 or -ENOENT. */
+static int find_again(struct mount *m, const struct node *dir, const char *name, const struct view *before,
+                      struct view *out)
+{
+    return before->unlisted ? library_find_unlisted(m->config.library, dir->file, name, out)
+                            : library_find_view(m->config.library, dir->file, name, true, out);
 }
 
 static bool see_recording(int dirfd, const struct view *v, struct statx *x)
@@ -98,7 +100,7 @@ void view_attributes(struct mount *m, struct node *n, struct stat *st)
         if (!resolve_directory(m, dir, &at)) {
             const struct view *by = &v;
             bool seen = see_recording(at.fd, by, &x);
-            if (!seen && !library_find_view(m->config.library, dir->file, name, true, &now) &&
+            if (!seen && !find_again(m, dir, name, &v, &now) &&
                 file_id_equal(now.recording, v.recording))
                 seen = see_recording(at.fd, by = &now, &x); /* it was renamed */
             if (seen) {
@@ -107,7 +109,7 @@ void view_attributes(struct mount *m, struct node *n, struct stat *st)
             }
         }
         /* A status text grows and changes under readers that follow it. */
-        if (is_status(v.format) && !library_find_view(m->config.library, dir->file, name, false, &now) &&
+        if (view_is_status(v.format) && !library_find_view(m->config.library, dir->file, name, false, &now) &&
             memcmp(&now.job, &v.job, sizeof v.job) == 0) {
             v.size = now.size;
             v.mtime = now.mtime;
@@ -130,7 +132,7 @@ int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, c
     /* It is being renamed, exchanged or deleted: the library hears of that right after it was done. */
     for (int i = 0; !seen && i < TRIES; i++) {
         sched_yield();
-        if (library_find_view(m->config.library, dir->file, name, true, &found))
+        if (find_again(m, dir, name, view, &found))
             return -ENOENT;
         seen = see_recording(dirfd, &found, &x);
     }
@@ -146,6 +148,9 @@ int view_entry(struct mount *m, struct node *dir, int dirfd, const char *name, c
     entry_fill(m, n, &st, e);
     if (!seen)
         e->attr_timeout = 0;
+    /* Its name is free for a real file: the kernel asks each time. */
+    if (found.unlisted)
+        e->entry_timeout = 0;
     *out = n;
     return 0;
 }
@@ -165,7 +170,7 @@ int view_recording(struct mount *m, struct node *n)
     cleanup_dir struct dir_ref at = DIR_REF_INIT;
     if (!resolve_directory(m, dir, &at)) {
         fd = open_recording(at.fd, &v, v.recording);
-        if (fd == -ENOENT && !library_find_view(m->config.library, dir->file, name, true, &now))
+        if (fd == -ENOENT && !find_again(m, dir, name, &v, &now))
             fd = open_recording(at.fd, &now, v.recording); /* it was renamed */
     }
     node_put(&m->nodes, dir);
@@ -254,7 +259,7 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
     node_view_read(&m->nodes, n, &v, &o.uid, &o.gid, &o.mode);
     rc = resolve_directory(m, dir, &at);
     if (!rc) {
-        bool there = !library_find_view(m->config.library, dir->file, name, false, &now) &&
+        bool there = !library_find_any_view(m->config.library, dir->file, name, &now) &&
                      file_id_equal(now.recording, v.recording) && now.format == v.format;
         if (!there)
             now = v;
@@ -336,7 +341,7 @@ int view_handle_fd(struct mount *m, struct handle *h, pid_t pid)
 int view_truncate(struct mount *m, struct node *n, off_t size, struct node **real)
 {
     *real = NULL;
-    if (is_status(n->view->format))
+    if (view_is_status(n->view->format))
         return -EACCES;
     pthread_mutex_lock(&m->copy_up);
     int rc = copy_up(m, n, NULL, size == 0, real);
@@ -390,8 +395,8 @@ static bool is_current(struct mount *m, struct node *n, const struct view *v)
     char name[NAME_SIZE];
     if (!node_place(&m->nodes, n, &dir, name))
         return true;
-    bool gone = library_find_view(m->config.library, dir->file, name, false, &now) ||
-                memcmp(&now.job, &v->job, sizeof now.job);
+    bool gone = library_find_any_view(m->config.library, dir->file, name, &now) ||
+                memcmp(&now.job, &v->job, sizeof now.job) || memcmp(&now.key, &v->key, sizeof now.key);
     node_put(&m->nodes, dir);
     return !gone;
 }
@@ -406,7 +411,7 @@ void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
         return;
     }
     bool change = wants_write(fi->flags) || (fi->flags & O_TRUNC);
-    if (change && is_status(v.format)) {
+    if (change && view_is_status(v.format)) {
         reply_rc(req, m, -EACCES);
         return;
     }
@@ -428,8 +433,8 @@ void view_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
             node_add_handle(&m->nodes, n, &h->base);
         /* A node stands for one version, so that its pages stay right; a status text may be newer than its
          * node. */
-        fi->keep_cache = !is_status(v.format);
-        fi->direct_io = is_status(v.format);
+        fi->keep_cache = !view_is_status(v.format);
+        fi->direct_io = view_is_status(v.format);
         fi->noflush = !change;
     }
     if (rc) {
@@ -467,12 +472,13 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
         if (fd != -ESTALE) /* what it became is deleted: the text as it was is left */
             return fd < 0 ? fd : -EAGAIN;
     }
-    if (h->content.fd >= 0) {
-        ssize_t n = pread(h->content.fd, data, size, off);
-        return n < 0 ? -errno : n;
-    }
     if (off < 0)
         return 0;
+    if (h->content.fd >= 0) {
+        size_t left = (size_t)off < h->content.size ? h->content.size - (size_t)off : 0;
+        ssize_t n = pread(h->content.fd, data, left < size ? left : size, off);
+        return n < 0 ? -errno : n;
+    }
     pthread_mutex_lock(&m->copy_up);
     if ((size_t)off >= h->content.size)
         renew_text(m, h);
@@ -490,7 +496,7 @@ ssize_t view_read(struct mount *m, struct handle *h, char *data, size_t size, of
 int view_unlink(struct mount *m, struct node *dir, const char *name, pid_t pid)
 {
     struct view v;
-    if (library_find_view(m->config.library, dir->file, name, false, &v))
+    if (library_find_any_view(m->config.library, dir->file, name, &v))
         return -ENOENT;
     /* Whoever has it open may read on, but what is written does not bring it back. */
     struct node *n = node_view(&m->nodes, &v, dir, name, false, false);
@@ -507,7 +513,7 @@ int view_rename(struct mount *m, struct node *dir, int dirfd, const char *name, 
                 int newdirfd, const char *newname, unsigned flags)
 {
     struct view v;
-    if (library_find_view(m->config.library, dir->file, name, false, &v))
+    if (library_find_any_view(m->config.library, dir->file, name, &v))
         return -ENOENT;
     if (flags & (RENAME_EXCHANGE | RENAME_WHITEOUT))
         return -EINVAL;

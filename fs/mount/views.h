@@ -23,7 +23,8 @@ int view_recording(struct mount *m, struct node *n);
 /* Whether the caller may do this (R_OK, W_OK) with the view: where the kernel does not know the recording's ACL,
  * the backing filesystem is asked. 0 or negative errno. */
 int view_permits(fuse_req_t req, struct mount *m, struct node *n, int mask);
-/* True if everybody sees a view of this name (and no real file is asked about). */
+/* True if everybody sees a view of this name (and no real file is asked about). One that only opens by its name is in
+ * nobody's way. */
 bool view_visible(struct mount *m, const struct node *dir, const char *name);
 
 /* OPEN of a view: replies. */

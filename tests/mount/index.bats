@@ -91,7 +91,7 @@ started_times() { # NUMBER FILE
     text=$(cat "$INBOX/one.txt")
     stop_mount
     allow_log 'damaged|result|again'
-    find "$STORE/state/results" -name 'view.txt' -exec truncate -s 3 {} +
+    find "$STORE/state/results" -name 'transcript.json' -exec truncate -s 3 {} +
     start_mount
     wait_for right_text "$INBOX/one.txt" "$text"
     assert_equal "$(stat -c %s "$INBOX/one.txt")" "$size"

@@ -97,7 +97,8 @@ exits() {
     exec 8<"$INBOX/a.txt"
     : >"$T/worker/late"
     allow_log 'damaged|lost'
-    find "$STORE/state/results" -name view.txt -delete
+    find "$STORE/state/results" -name transcript.json -delete
+    rm -r "$STORE/state/views"
     cat "$INBOX/a.txt" >/dev/null 2>&1 || :
     transcribed "$INBOX/a"
     wait_for cat "$INBOX/a.txt"

@@ -53,7 +53,7 @@ static int setup(void **state)
     assert_int_equal(store_stat(f->inbox_fd, "", &st), 0);
     assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
     assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, st.id.dev, &f->lib), 0);
+    assert_int_equal(library_new(f->index, f->results, NULL, st.id.dev, &f->lib), 0);
     assert_int_equal(library_load(f->lib), 0);
     assert_int_equal(loop_new(&f->loop), 0);
     assert_int_equal(pool_new(2, &f->pool), 0);

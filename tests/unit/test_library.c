@@ -8,13 +8,15 @@
 
 #include "cache/index.h"
 #include "cache/results.h"
+#include "cache/views.h"
 #include "fs/library.h"
 #include "tests/unit/scratch.h"
 
 struct fixture {
-    char *dir, *index_path, *results_path;
+    char *dir, *index_path, *results_path, *views_path;
     struct index *index;
     struct results *results;
+    struct views *views;
     struct library *lib;
     int work, changed, invalidated;
     struct file_id reread;
@@ -46,7 +48,8 @@ static void open_library(struct fixture *f)
     struct error err = {0};
     assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
     assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, 7, &f->lib), 0);
+    assert_int_equal(views_open(f->views_path, &f->views), 0);
+    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
     assert_int_equal(library_load(f->lib), 0);
     library_set_hooks(f->lib, &(struct library_hooks){.invalidate = on_invalidate,
                                                       .changed = on_change,
@@ -61,6 +64,7 @@ static void close_library(struct fixture *f)
     library_free(f->lib);
     assert_int_equal(index_close(f->index, 5000), 0);
     results_close(f->results);
+    views_close(f->views);
 }
 
 static int setup(void **state)
@@ -69,6 +73,7 @@ static int setup(void **state)
     f->dir = scratch_new();
     f->index_path = scratch_join(f->dir, "index.db");
     f->results_path = scratch_join(f->dir, "results");
+    f->views_path = scratch_join(f->dir, "views");
     open_library(f);
     *state = f;
     return 0;
@@ -81,6 +86,7 @@ static int teardown(void **state)
     scratch_remove(f->dir);
     free(f->index_path);
     free(f->results_path);
+    free(f->views_path);
     free(f);
     return 0;
 }
@@ -121,8 +127,8 @@ static void put_result(struct fixture *f, int what)
     struct digest key = digest_of(what + 100);
     struct result_writer *w;
     assert_int_equal(results_begin(f->results, &key, &w), 0);
-    for (enum view_format i = 0; i < VIEW_RESULT_FORMATS; i++)
-        assert_int_equal(result_add(w, view_result_file(i), "hello\n", 6), 0);
+    static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
+    assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
     assert_int_equal(result_commit(w), 0);
 }
 
@@ -147,11 +153,22 @@ static void finish(struct fixture *f, int what)
     library_job_done(f->lib, &key, 1000);
 }
 
+/* Does what the pool would. */
+static void render_all(struct fixture *f)
+{
+    int rc;
+    do
+        rc = library_render(f->lib);
+    while (rc > 0);
+    assert_int_equal(rc, 0);
+}
+
 /* Does what the announcer would, until nothing is left that is due. Returns how many announcements there
  * were. */
 static int announce_all(struct fixture *f, struct file_id directory)
 {
     int n = 0;
+    render_all(f);
     for (;;) {
         struct item *items;
         size_t count;
@@ -182,6 +199,7 @@ static bool visible(struct fixture *f, struct file_id directory, const char *nam
     struct view_entry *entries;
     size_t count;
     bool found = false;
+    render_all(f);
     assert_int_equal(library_list_views(f->lib, directory, &entries, &count), 0);
     for (size_t i = 0; i < count; i++)
         found |= strcmp(entries[i].name, name) == 0;
@@ -223,10 +241,10 @@ static void views_appear_only_when_announced(void **state)
     assert_true(visible(f, inbox, "talk.json"));
     assert_false(visible(f, inbox, "talk.transcribing.txt"));
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
-    assert_int_equal(view.size, 6);
+    assert_true(view.size > 0);
     struct view_content text;
     assert_int_equal(library_open_view(f->lib, &view, &text), 0);
-    assert_int_equal(text.size, 6);
+    assert_int_equal(text.size, view.size);
     close(text.fd);
 }
 
@@ -492,6 +510,7 @@ static void a_result_stored_before_a_crash_is_used(void **state)
     close_library(f);
     open_library(f);
     assert_int_equal(claim(f), -1);
+    announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.txt"));
 }
 
@@ -504,6 +523,7 @@ static void a_lost_result_is_made_again(void **state)
     transcribed(f, "talk.mp3", 10, 1);
     assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
     assert_int_equal(results_drop(f->results, &key), 0);
+    scratch_remove(strdup(f->views_path));
     assert_int_equal(library_open_view(f->lib, &view, &text), -EUCLEAN);
     assert_int_equal(claim(f), 1);
 }
@@ -562,7 +582,8 @@ static void a_changed_device_number_changes_nothing(void **state)
     struct error err = {0};
     assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
     assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, 99, &f->lib), 0);
+    assert_int_equal(views_open(f->views_path, &f->views), 0);
+    assert_int_equal(library_new(f->index, f->results, f->views, 99, &f->lib), 0);
     assert_int_equal(library_load(f->lib), 0);
     assert_true(visible(f, (struct file_id){99, 2}, "talk.txt"));
 }

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "fs/inbox/names.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -192,21 +194,87 @@ static void names_views_by_the_stem(void **state)
 static void names_every_format(void **state)
 {
     (void)state;
-    static const char *const names[VIEW_FORMATS] = {"talk.txt", "talk.srt", "talk.json",
-                                                    "talk.transcribing.txt", "talk.FAILED.txt"};
+    static const char *const names[VIEW_FORMATS] = {
+        "talk.txt",       "talk.srt",       "talk.json",          "talk.transcribing.txt", "talk.FAILED.txt",
+        "talk.vtt",       "talk.lrc",       "talk.elrc",          "talk.html",             "talk.md",
+        "talk.docx",      "talk.tsv",       "talk.csv",           "talk.plain.txt",        "talk.words.tsv",
+        "talk.labels.txt", "talk.podcast.json", "talk.otr",       "talk.raw.json",         "talk.whisperx.json",
+        "talk.diarized.json", "talk.karaoke.vtt", "talk.whisper.json"};
     for (int f = 0; f < VIEW_FORMATS; f++) {
         char name[NAME_SIZE];
         view_name("talk", (enum view_format)f, name);
         assert_string_equal(name, names[f]);
-        assert_int_equal(name_is_status(name), f >= VIEW_RESULT_FORMATS);
+        assert_int_equal(name_is_status(name), view_is_status((enum view_format)f));
         assert_int_equal(name_classify(name), NAME_OTHER);
+        if (format_info(f))
+            assert_string_equal(view_format_name((enum view_format)f), format_info(f)->name);
     }
-    assert_string_equal(view_result_file(VIEW_TXT), "view.txt");
-    assert_string_equal(view_result_file(VIEW_SRT), "view.srt");
-    assert_string_equal(view_result_file(VIEW_JSON), "view.json");
-    assert_null(view_result_file(VIEW_FAILED));
     assert_false(name_is_status(".FAILED.txt"));
     assert_false(name_is_status("talk.failed.txt"));
+}
+
+static void a_name_is_split_at_every_suffix_the_longest_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct {
+            int format;
+            const char *stem;
+        } splits[3];
+    } table[] = {
+        {"talk.txt", {{VIEW_TXT, "talk"}}},
+        {"talk.plain.txt", {{FORMAT_PLAIN_TXT, "talk"}, {VIEW_TXT, "talk.plain"}}},
+        {"talk.plain.plain.txt", {{FORMAT_PLAIN_TXT, "talk.plain"}, {VIEW_TXT, "talk.plain.plain"}}},
+        {"talk.raw.json", {{FORMAT_RAW_JSON, "talk"}, {VIEW_JSON, "talk.raw"}}},
+        {"talk.transcribing.txt", {{VIEW_TRANSCRIBING, "talk"}, {VIEW_TXT, "talk.transcribing"}}},
+        {"talk.vtt", {{FORMAT_VTT, "talk"}}},
+        {".txt", {{0, NULL}}},
+        {"talk.TXT", {{0, NULL}}},
+        {"talk.mp3", {{0, NULL}}},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        unsigned at = 0, n = 0;
+        enum view_format format;
+        size_t stem;
+        for (; view_split(table[i].name, &at, &format, &stem); n++) {
+            assert_non_null(table[i].splits[n].stem);
+            assert_int_equal(format, table[i].splits[n].format);
+            assert_int_equal(stem, strlen(table[i].splits[n].stem));
+        }
+        assert_null(table[i].splits[n].stem);
+    }
+}
+
+static void versions_are_numbers_behind_the_stem(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stem, *without;
+        unsigned number; /* 0: none */
+    } table[] = {
+        {"talk.v1", "talk", 1},  {"talk.v12", "talk", 12}, {"talk.v9999", "talk", 9999}, {"a.v1.v2", "a.v1", 2},
+        {"talk.v0", NULL, 0},    {"talk.v01", NULL, 0},    {"talk.v10000", NULL, 0},     {"talk.v", NULL, 0},
+        {"talk.V1", NULL, 0},    {"talkv1", NULL, 0},      {".v1", NULL, 0},             {"v1", NULL, 0},
+        {"1", NULL, 0},          {"talk", NULL, 0},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        size_t stem = strlen(table[i].stem);
+        unsigned number = 0;
+        assert_int_equal(view_split_version(table[i].stem, &stem, &number), table[i].number != 0);
+        assert_int_equal(number, table[i].number);
+        assert_int_equal(stem, strlen(table[i].without ? table[i].without : table[i].stem));
+    }
+    char name[NAME_SIZE], base[NAME_SIZE];
+    assert_int_equal(view_version_name("talk", 3, VIEW_TXT, name), 0);
+    assert_string_equal(name, "talk.v3.txt");
+    assert_int_equal(view_version_name("talk", 0, VIEW_TXT, name), 0);
+    assert_string_equal(name, "talk.txt");
+    /* The longest stem that there is has room for the longest suffix and a version of one digit. */
+    memset(base, 'a', 238);
+    base[238] = '\0';
+    assert_int_equal(view_version_name(base, 9, (enum view_format)FORMAT_DIARIZED_JSON, name), 0);
+    assert_int_equal(view_version_name(base, 10, (enum view_format)FORMAT_DIARIZED_JSON, name), -ENAMETOOLONG);
 }
 
 /* A name of exactly `total` bytes: `unit` again and again, what remains filled with 'x', then the extension.
@@ -335,6 +403,8 @@ int main(void)
         cmocka_unit_test(skips_paths_by_any_component),
         cmocka_unit_test(names_views_by_the_stem),
         cmocka_unit_test(names_every_format),
+        cmocka_unit_test(a_name_is_split_at_every_suffix_the_longest_first),
+        cmocka_unit_test(versions_are_numbers_behind_the_stem),
         cmocka_unit_test(cuts_long_names_to_fit_every_view),
         cmocka_unit_test(cut_names_say_what_they_were),
         cmocka_unit_test(cut_names_are_the_same_for_ever),

@@ -92,16 +92,16 @@ static void ids_are_composed_of_kind_device_and_inode(void **state)
         unsigned kind, tag;
         uint64_t inode, id;
     } table[] = {
-        {NODE_KIND_REAL, 0, 1, 0x0800000000000001}, /* never 1, the top, whatever the inode number */
-        {NODE_KIND_REAL, 0, 2, 0x0800000000000002},
-        {NODE_KIND_REAL, 0, 0xffffffffffff, 0x0800ffffffffffff},
+        {NODE_KIND_REAL, 0, 1, 0x0200000000000001}, /* never 1, the top, whatever the inode number */
+        {NODE_KIND_REAL, 0, 2, 0x0200000000000002},
+        {NODE_KIND_REAL, 0, 0xffffffffffff, 0x0200ffffffffffff},
         {NODE_KIND_REAL, 0, 0x1000000000000, 0},
-        {NODE_KIND_REAL, 2047, 5, 0x0fff000000000005},
-        {NODE_KIND_REAL, 2048, 5, 0},
-        {NODE_KIND_VIEW(VIEW_TXT), 0, 5, 0x1000000000000005},
-        {NODE_KIND_VIEW(VIEW_FORMATS), 0, 5, 0x3800000000000005},
-        {15, 2047, 0xffffffffffff, 0x7fffffffffffffff}, /* the spill bit stays free */
-        {16, 0, 5, 0},
+        {NODE_KIND_REAL, 511, 5, 0x03ff000000000005},
+        {NODE_KIND_REAL, 512, 5, 0},
+        {NODE_KIND_VIEW(VIEW_TXT), 0, 5, 0x0400000000000005},
+        {NODE_KIND_VIEW(VIEW_FORMATS), 0, 5, NODE_KIND_VIEW(VIEW_FORMATS) * UINT64_C(0x0200000000000000) + 5},
+        {63, 511, 0xffffffffffff, 0x7fffffffffffffff}, /* the spill bit stays free */
+        {64, 0, 5, 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         assert_int_equal(node_compose(table[i].kind, table[i].tag, table[i].inode), table[i].id);
