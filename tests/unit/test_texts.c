@@ -8,7 +8,10 @@
 
 #include <time.h>
 
+#include <cjson/cJSON.h>
+
 #include "backend/base/utf8.h"
+#include "cache/render/formats.h"
 #include "cache/render/look.h"
 #include "cache/render/loops.h"
 #include "cache/render/text.h"
@@ -393,6 +396,41 @@ static void nothing_that_was_said_is_lost(void **state)
     }
 }
 
+/* Nothing that an engine may send takes a renderer down, also before it was put in order. */
+static void absurd_transcripts_are_rendered_in_every_format(void **state)
+{
+    (void)state;
+    struct transcript *t = transcript_in("\x80-\"<");
+    struct sentence *s = say(t, INT32_MAX, INT64_MAX, INT64_MIN, "\"\\\x02<>&\xFF\uFFFE");
+    s->channel = -4;
+    s->confidence = 0.0 / 0.0;
+    s->emotion = strdup("=\n\t");
+    say_word(s, -5, -9, "", "\xC3", 1e308);
+    say_word(s, INT64_MIN, INT64_MAX, "\n", NULL, -1e308);
+    say(t, -7, INT64_MIN, INT64_MAX, "");
+    transcript_add_sentence(t)->words = NULL; /* without a text */
+    say_word(say(t, 3, 0, 0, ""), 0, 0, "only", ".", 2);
+    for (int round = 0; round < 2; round++) {
+        for (int f = 0; f < FORMATS; f++) {
+            const struct format_info *format = format_info(f);
+            if (!format || !format->render)
+                continue;
+            char *view = rendering(format->render, t, NULL);
+            const char *suffix = strrchr(format->name, '.');
+            bool is_json = strcmp(suffix ? suffix + 1 : format->name, "json") == 0;
+            cJSON *json = is_json ? cJSON_Parse(view) : NULL;
+            if (is_json && !json)
+                fail_msg("%s: %s", format->name, view);
+            cJSON_Delete(json);
+            if (f != FORMAT_DOCX && !strstr(view, "only"))
+                fail_msg("%s has lost a word: %s", format->name, view);
+            free(view);
+        }
+        transcript_normalise(t);
+    }
+    transcript_free(t);
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
@@ -409,6 +447,7 @@ int main(void)
         cmocka_unit_test(markdown_is_escaped),
         cmocka_unit_test(text_keeps_what_belongs_to_a_character),
         cmocka_unit_test(nothing_that_was_said_is_lost),
+        cmocka_unit_test(absurd_transcripts_are_rendered_in_every_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
