@@ -127,6 +127,22 @@ static void every_format_of_every_case(void **state)
     }
 }
 
+static void a_document_may_be_without_times(void **state)
+{
+    (void)state;
+    struct transcript *t = load("two-speakers");
+    for (int without = 0; without < 2; without++) {
+        struct render_look look = {.no_timestamps = without};
+        struct buffer made = {0};
+        assert_int_equal(render_docx(t, &(struct render_source){.look = &look}, &made), 0);
+        unpack(&made);
+        assert_int_equal(strstr(made.data, "[00:00:01]") == NULL, without);
+        assert_non_null(strstr(made.data, "Then let us begin."));
+        buffer_clear(&made);
+    }
+    transcript_free(t);
+}
+
 static int write_all(const char *directory)
 {
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -159,6 +175,7 @@ int main(int argc, char **argv)
         return write_all(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_of_every_case),
+        cmocka_unit_test(a_document_may_be_without_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
