@@ -27,6 +27,10 @@
  * "duration_ms","bytes","channels","sample_rate" (null: not known),"steps":[TEXT…] (what is done to the audio first),"publish",
  * "cost":{"free":BOOL,"most":N or null,"currency"},"unmet":[TEXT…] (what the settings wish for and do not get),
  * "models":[{"name","verdict":"chosen|possible|refused","code","text"}…],"refused":null or {"code","detail","cause","next"}}.
+ *   {"command":"search","words":W,"limit":N}
+ *       -> {"found":[{"path","hits":[{"at_ms" (in the recording),"before","match","after" (the sentence around it)}…],
+ * "more" (there are others in it)}…] (the newest first),"more" (than N recordings (default 100), or time was up),"building" (not
+ * all transcripts have been read yet)}. W as cache/search_query.h has it.
  *   anything that cannot be answered
  *       -> {"error":{"code":C,"message":TEXT}}, C being "request", "not_found", "forbidden", "busy", "failed"
  * or "memory". After "forbidden", "busy", and a line that is too long, the connection is closed.
@@ -63,11 +67,13 @@ struct explaining;
 struct library;
 struct loop;
 struct report_all;
+struct search;
 struct spending_report;
 
 struct control_config {
     struct loop *loop; /* everything here runs on its thread */
     struct library *library;
+    struct search *search;
     int state_fd; /* STORE/state; stays the caller's, and open until control_free() */
     /* Writes one line about the recogniser; "" for nothing to say. */
     void (*engine)(void *context, char *line, size_t size);

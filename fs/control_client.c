@@ -16,18 +16,20 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/control_json.h"
+#include "fs/control_search.h"
 #include "fs/control_status.h"
 #include "fs/library.h"
 
 #define LINE_MAX_BYTES (32 * 1024) /* a path of PATH_MAX, every byte as an escape of six */
 #define LIMIT_DEFAULT 1000         /* items: about 400 KB */
 #define LIMIT_MAX 100000
+#define SEARCH_DEFAULT 100 /* recordings */
 #define PUSH_INTERVAL 500 /* ms between two status objects of a watch */
 #define CHECK_INTERVAL 50 /* ms between two looks at what a wait waits for */
 #define CHECK_SHARE 20 /* … and at least this many times as long as the last look took: 5 % of the thread */
 #define APPEAR_TIMEOUT 2000 /* ms a path has to become known: it may just have been dropped */
 
-enum subscription { NOTHING, WAIT, WATCH, EXPLAIN };
+enum subscription { NOTHING, WAIT, WATCH, EXPLAIN, SEARCH };
 
 struct control_client {
     const struct control_config *config;
@@ -43,6 +45,7 @@ struct control_client {
 
     enum subscription subscription;
     struct explaining *explaining;
+    struct searching *searching;
     char *path;
     size_t limit;
     bool progress;        /* send status objects before the last one */
@@ -229,6 +232,12 @@ static void look(struct control_client *c)
     set_timer(c, after);
 }
 
+/* Answered once, by an answer that is on its way. */
+static bool is_question(const struct control_client *c)
+{
+    return c->subscription == EXPLAIN || c->subscription == SEARCH;
+}
+
 /* ---- Requests ---- */
 
 /* In place: no leading, trailing or doubled slashes, no "." components. False for "..": the library knows no
@@ -311,6 +320,40 @@ static void explain(struct control_client *c, const char *path)
         answer_error(c, err.code, err.detail);
 }
 
+/* The client may be freed when this returns. */
+static void on_searched(void *to, cJSON *object)
+{
+    struct control_client *c = to;
+    c->searching = NULL;
+    c->subscription = NOTHING;
+    answer(c, object, false);
+    advance(c);
+}
+
+static void search(struct control_client *c, const cJSON *request)
+{
+    const struct control_config *config = c->config;
+    cleanup_free char *words = json_get_bytes(request, "words");
+    size_t limit = (size_t)number_of(request, "limit", SEARCH_DEFAULT, LIMIT_MAX);
+    int rc = !words          ? -EINVAL
+             : config->search ? searching_start(config->loop, config->search, config->library, words, limit,
+                                                on_searched, c, &c->searching)
+                              : -ENODEV;
+    if (rc == 0) {
+        c->subscription = SEARCH;
+        return;
+    }
+    c->searching = NULL;
+    if (rc == -EINVAL)
+        answer_error(c, "request", "\"words\" are missing");
+    else if (rc == -EBUSY)
+        answer_error(c, "busy", "too many searches at the same time");
+    else if (rc == -ENOMEM)
+        answer_errno(c, rc);
+    else
+        answer_error(c, "failed", "there is no search");
+}
+
 static void answer_request(struct control_client *c, const cJSON *request)
 {
     const char *command = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "command"));
@@ -334,6 +377,8 @@ static void answer_request(struct control_client *c, const cJSON *request)
         subscribe(c, request, WATCH, steal_ptr(path));
     } else if (strcmp(command, "explain") == 0) {
         explain(c, path);
+    } else if (strcmp(command, "search") == 0) {
+        search(c, request);
     } else if (strcmp(command, "retry") == 0 || strcmp(command, "restore") == 0) {
         rc = strcmp(command, "retry") == 0 ? library_retry(c->config->library, path, &count)
                                            : library_restore(c->config->library, path, &count);
@@ -400,7 +445,7 @@ static void advance(struct control_client *c)
         flush(c);
     }
     /* Who writes no more can still wait for an answer, but has hung up on a watch. */
-    if (c->eof && !has_output(c) && c->subscription != WAIT && c->subscription != EXPLAIN)
+    if (c->eof && !has_output(c) && c->subscription != WAIT && !is_question(c))
         c->closing = true;
     if (c->closing && !has_output(c)) {
         c->gone(c->owner, c);
@@ -447,7 +492,7 @@ static void on_timer(void *arg)
 
 void control_client_changed(struct control_client *c)
 {
-    if (c->subscription == NOTHING || c->subscription == EXPLAIN)
+    if (c->subscription == NOTHING || is_question(c))
         return;
     c->changed = true;
     int64_t now = loop_now_ms();
@@ -485,6 +530,8 @@ void control_client_free(struct control_client *c)
         return;
     if (c->explaining)
         c->config->explain_cancel(c->explaining);
+    if (c->searching)
+        searching_cancel(c->searching);
     loop_unwatch(c->watch);
     loop_timer_free(c->timer);
     close(c->fd);

@@ -40,6 +40,8 @@ struct library_hooks {
     void (*reread)(void *context, struct file_id id);
     /* There are views to make: have library_render() called. Called often: coalesce. */
     void (*render)(void *context);
+    /* A result is shown by a recording (again), or by none any more. Queue it. */
+    void (*result)(void *context, const struct digest *job, bool shown);
     void *context;
 };
 
@@ -324,6 +326,11 @@ int library_items(struct library *lib, const char *path, struct item **items, si
 #define OVERVIEW_MOST 100
 int library_overview(struct library *lib, size_t most, struct item **items, size_t *count,
                      size_t counts[ITEM_STATES]);
+/* Calls fn for each job whose result a recording shows, without the lock held. 0 or -ENOMEM. */
+int library_each_result(struct library *lib, void (*fn)(void *arg, const struct digest *job), void *arg);
+/* The paths of the recordings that show the result of this job now. Free with shown_paths_free(). 0 or -ENOMEM. */
+int library_shown_with(struct library *lib, const struct digest *job, char ***paths, size_t *count);
+void shown_paths_free(char **paths, size_t count);
 /* The one recording at path (or whose view is there), and its job as far as there is one: settings, checkpoint and backend are
  * NULL before that. Nothing is claimed. 0, -ENOENT, -EISDIR for a folder, or -ENOMEM. Clear with job_start_clear(). */
 int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);

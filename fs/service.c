@@ -28,6 +28,7 @@
 #include "cache/index.h"
 #include "cache/results.h"
 #include "cache/views.h"
+#include "cache/search.h"
 #include "fs/control.h"
 #include "fs/control_status.h"
 #include "fs/explain.h"
@@ -68,6 +69,7 @@ struct service {
     bool loop_runs;
     struct pool *pool;
     struct usage *usage;
+    struct search *search;
     int64_t started_ms; /* wall clock */
     struct recognisers recognisers;
     struct explainer *explainer;
@@ -165,6 +167,15 @@ static void on_invalidate(void *context, struct file_id directory, const char *n
     struct service *s = context;
     if (s->mount)
         mount_invalidate(s->mount, directory, name);
+}
+
+static void on_result(void *context, const struct digest *job, bool shown)
+{
+    struct service *s = context;
+    if (shown)
+        search_add(s->search, job);
+    else
+        search_drop(s->search, job);
 }
 
 static void on_reread(void *context, struct file_id id)
@@ -349,11 +360,41 @@ static int open_state(struct service *s, const struct options *o, struct error *
     return rc == -EUCLEAN ? open_library(s, o, inbox.id.dev, err) : rc;
 }
 
+static void each_result(void *context, void (*fn)(void *arg, const struct digest *job), void *arg)
+{
+    struct service *s = context;
+    library_each_result(s->library, fn, arg); /* without memory it finds less, until the next start */
+}
+
+static void on_search_trouble(void *context, int error)
+{
+    (void)context;
+    if (error)
+        log_line(LOG_NOTICE, "search is not up to date: %s; it is tried again", strerror(-error));
+}
+
+static int start_search(struct service *s)
+{
+    cleanup_free char *path = NULL;
+    if (asprintf(&path, "%s/state/search.db", s->layout.store) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    return search_new(&(struct search_config){.path = path,
+                                              .results = s->results,
+                                              .each = each_result,
+                                              .trouble = on_search_trouble,
+                                              .context = s},
+                      &s->search);
+}
+
 static int start_parts(struct service *s, const struct options *o, struct error *err)
 {
     int rc = loop_new(&s->loop);
     if (rc == 0)
         rc = pool_new(POOL_THREADS, &s->pool);
+    if (rc == 0)
+        rc = start_search(s);
     if (rc == 0)
         rc = usage_new(s->layout.state_fd, s->pool, &s->usage);
     s->started_ms = (int64_t)time(NULL) * 1000;
@@ -411,6 +452,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
     return control_new(&(struct control_config){.loop = s->loop,
                                                 .library = s->library,
+                                                .search = s->search,
                                                 .state_fd = s->layout.state_fd,
                                                 .engine = engine_line,
                                                 .trouble = trouble_line,
@@ -435,6 +477,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                               .mountpoint = s->mountpoint,
                                               .library = s->library,
                                               .intake = s->intake,
+                                              .search = s->search,
                                               .announcer = o->announce ? announcer : NULL,
                                               .fuse_options = o->fuse_options,
                                               .attr_timeout = o->attr_timeout,
@@ -452,6 +495,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                                           .work = on_work,
                                                           .reread = on_reread,
                                                           .render = on_render,
+                                                          .result = on_result,
                                                           .context = s});
     return 0;
 }
@@ -575,6 +619,8 @@ void service_free(struct service *s)
         mount_free(mount);
         s->mount = NULL;
     }
+    if (s->search)
+        search_stop(s->search); /* its answers are still posted to the loop */
     watch_free(s->watch);
     if (s->intake)
         intake_stop(s->intake);
@@ -595,6 +641,7 @@ void service_free(struct service *s)
     pool_free(s->pool);
     usage_free(s->usage);
     recognisers_free(&s->recognisers);
+    search_free(s->search);
     library_free(s->library);
     wording_free(s->wording);
     ledger_free(s->ledger);

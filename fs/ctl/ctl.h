@@ -10,6 +10,7 @@ struct wording;
 struct ctl_options {
     const char *store; /* -s, or NULL */
     bool json, watch, quiet;
+    int limit; /* -n, or 0 */
     double timeout; /* seconds, or < 0 for none */
     char **paths;
     int path_count;
@@ -20,6 +21,7 @@ int ctl_status(const struct ctl_options *options);
 int ctl_wait(const struct ctl_options *options);
 int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
+int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 
 /* The language of whoever runs it; NULL: English. */

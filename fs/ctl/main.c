@@ -27,6 +27,7 @@ static const char usage[] =
     "  retry PATH...                         try failed recordings again\n"
     "  restore PATH...                       bring deleted transcripts back\n"
     "  explain [--json] PATH...              which model a recording is given to, and why\n"
+    "  search [--json] [-n NUMBER] WORDS...  where something was said: all the words, \"a phrase\", begin*\n"
     "\n"
     "PATH is a recording, one of its transcripts, or a folder with all that is in it.\n"
     "\n"
@@ -74,6 +75,7 @@ static const struct command {
     {"retry", ctl_retry, "", 1, INT16_MAX},
     {"restore", ctl_restore, "", 1, INT16_MAX},
     {"explain", ctl_explain, "j", 1, INT16_MAX},
+    {"search", ctl_search, "jn", 1, INT16_MAX},
 };
 
 static bool read_seconds(const char *text, double *seconds)
@@ -82,6 +84,15 @@ static bool read_seconds(const char *text, double *seconds)
     errno = 0;
     *seconds = strtod(text, &end);
     return errno == 0 && end != text && *end == '\0' && isfinite(*seconds) && *seconds >= 0 && *seconds < 1e9;
+}
+
+static bool read_count(const char *text, int *count)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    *count = (int)n;
+    return errno == 0 && end != text && *end == '\0' && n >= 1 && n <= 10000;
 }
 
 static int run_command(const struct command *command, struct ctl_options *options, int argc, char **argv)
@@ -94,7 +105,7 @@ static int run_command(const struct command *command, struct ctl_options *option
     int letter;
     optind = 0; /* begins anew, at argv[1] */
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "wjt:qh", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "wjt:qn:h", longs, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);
             return EXIT_OK;
@@ -106,11 +117,14 @@ static int run_command(const struct command *command, struct ctl_options *option
         options->quiet |= letter == 'q';
         if (letter == 't' && !read_seconds(optarg, &options->timeout))
             return wrong_usage("--timeout needs a number of seconds");
+        if (letter == 'n' && !read_count(optarg, &options->limit))
+            return wrong_usage("-n needs a number of recordings, 1 to 10000");
     }
     options->paths = argv + optind;
     options->path_count = argc - optind;
     if (options->path_count < command->least)
-        return complain(EXIT_USAGE, "%s: no PATH is given: see scribectl --help", command->name);
+        return complain(EXIT_USAGE, "%s: no %s given: see scribectl --help", command->name,
+                        strchr(command->options, 'n') ? "WORDS are" : "PATH is");
     if (options->path_count > command->most)
         return complain(EXIT_USAGE, "%s: too many paths are given: see scribectl --help", command->name);
     return command->run(options);

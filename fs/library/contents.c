@@ -188,8 +188,16 @@ void job_free(struct library *lib, struct job *job)
     free(job);
 }
 
+void job_tell_result(struct library *lib, const struct job *job, bool shown)
+{
+    if (lib->hooks.result)
+        lib->hooks.result(lib->hooks.context, &job->key, shown);
+}
+
 void job_abandon(struct library *lib, struct job *job)
 {
+    if (job->state == JOB_DONE)
+        job_tell_result(lib, job, false);
     if (job->checkpoint)
         orphan_add(lib, job->backend, job->checkpoint);
     if (job->state != JOB_DONE && !job->unreadable)

@@ -194,6 +194,8 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
         }
     }
     job_store(lib, job);
+    if (have)
+        job_tell_result(lib, job, true);
     index_history(lib->index, key, have ? "done" : "lost", "");
     if (!job_unclaim(lib, job))
         return;

@@ -240,6 +240,8 @@ void job_free(struct library *lib, struct job *job);
 /* It will never go on: forgets it, but not what its checkpoint names. Frees it. */
 void job_abandon(struct library *lib, struct job *job);
 void job_store(struct library *lib, const struct job *job);
+/* Says that its result is shown, or not any more. */
+void job_tell_result(struct library *lib, const struct job *job, bool shown);
 /* The time of its result, by stat: false if there is none. A damaged one is dropped. */
 bool job_stat_result(struct library *lib, const struct digest *key, struct timespec *made);
 

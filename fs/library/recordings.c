@@ -380,6 +380,7 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
             return -ENOMEM;
         if (have) {
             job->state = JOB_DONE;
+            job_tell_result(lib, job, true);
             job->made = made;
             job->finished_ms = (int64_t)made.tv_sec * 1000;
         } else {

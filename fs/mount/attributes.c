@@ -61,6 +61,13 @@ int node_attributes(struct mount *m, struct node *n, struct stat *st, double *ti
         view_attributes(m, n, st);
         *timeout = VIEW_TIMEOUT;
         return 0;
+    case NODE_SEARCH:
+    case NODE_QUERY:
+    case NODE_HIT:
+    case NODE_HITS: /* op_getattr has dealt with it */
+        search_attributes(m, n, st);
+        *timeout = m->config.attr_timeout;
+        return 0;
     case NODE_REAL:
         break;
     }
@@ -94,6 +101,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct node *n = node_get(&m->nodes, ino);
     if (!n)
         reply_rc(req, m, -ESTALE);
+    else if (n->kind == NODE_HITS)
+        search_getattr(req, m, n);
     else
         reply_attributes(req, m, ino, n);
 }

@@ -27,6 +27,8 @@ struct dir_handle {
     off_t position;          /* the offset the state below stands at */
     bool in_views;
     size_t next_view;
+    struct made_entry *made;  /* of what is made up: all there is */
+    size_t made_count;
     struct view_entry *views; /* NULL: not taken yet */
     size_t view_count;
     size_t start, end; /* what is left of `data` */
@@ -48,6 +50,18 @@ static int open_backing(fuse_req_t req, struct mount *m, struct node *n)
     return rc ? rc : reopen(path, O_RDONLY | O_DIRECTORY);
 }
 
+static struct dir_handle *dir_handle_new(struct mount *m, struct node *n, int fd)
+{
+    struct dir_handle *d = malloc(sizeof *d);
+    if (!d)
+        return NULL;
+    memset(d, 0, offsetof(struct dir_handle, data));
+    pthread_mutex_init(&d->lock, NULL);
+    atomic_store(&d->base.fd, fd);
+    node_add_handle(&m->nodes, n, &d->base);
+    return d;
+}
+
 static void dir_handle_free(struct mount *m, struct dir_handle *d)
 {
     node_remove_handle(&m->nodes, &d->base);
@@ -56,6 +70,7 @@ static void dir_handle_free(struct mount *m, struct dir_handle *d)
         close(fd);
     pthread_mutex_destroy(&d->lock);
     free(d->views);
+    free(d->made);
     free(d);
 }
 
@@ -72,16 +87,14 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     if (n && n->kind == NODE_REAL) {
         fd = open_backing(req, m, n);
         rc = fd < 0 ? fd : 0;
-    } else if (n && n->kind != NODE_TOP) {
+    } else if (n && n->kind == NODE_QUERY) {
+        search_opendir(req, m, n, fi);
+        return;
+    } else if (n && n->kind != NODE_TOP && n->kind != NODE_SEARCH) {
         rc = -ENOTDIR;
     }
-    struct dir_handle *d = rc ? NULL : malloc(sizeof *d);
-    if (d) {
-        memset(d, 0, offsetof(struct dir_handle, data));
-        pthread_mutex_init(&d->lock, NULL);
-        atomic_store(&d->base.fd, fd);
-        node_add_handle(&m->nodes, n, &d->base);
-    } else if (!rc) {
+    struct dir_handle *d = rc ? NULL : dir_handle_new(m, n, fd);
+    if (!rc && !d) {
         rc = -ENOMEM;
         if (fd >= 0)
             close(fd);
@@ -91,6 +104,22 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         reply_rc(req, m, rc);
         return;
     }
+    fi->fh = (uintptr_t)d;
+    if (fuse_reply_open(req, fi))
+        dir_handle_free(m, d);
+}
+
+void dir_open_made(fuse_req_t req, struct mount *m, struct node *n, struct made_entry *entries, size_t count,
+                   struct fuse_file_info *fi)
+{
+    struct dir_handle *d = dir_handle_new(m, n, -1);
+    if (!d) {
+        free(entries);
+        reply_rc(req, m, -ENOMEM);
+        return;
+    }
+    d->made = entries;
+    d->made_count = count;
     fi->fh = (uintptr_t)d;
     if (fuse_reply_open(req, fi))
         dir_handle_free(m, d);
@@ -246,7 +275,8 @@ static bool add_plus(struct mount *m, struct reply *r, struct node *dir, int fd,
         return false;
     struct node *n = NULL;
     struct fuse_entry_param known;
-    if (!is_dot(item->name) &&
+    bool made = dir->kind == NODE_SEARCH || dir->kind == NODE_QUERY;
+    if (!is_dot(item->name) && !made &&
         !(dir->kind == NODE_TOP ? top_lookup(m, item->name, &known)
                                 : lookup_entry(m, dir, fd, item->name, false, &known, &n)))
         e = known;
@@ -288,6 +318,23 @@ static int fill_top(struct mount *m, struct reply *r, off_t off, bool plus)
     }
 }
 
+/* What is found by a search; search/ itself lists nothing. */
+static int fill_made(struct mount *m, const struct dir_handle *d, struct reply *r, off_t off, bool plus)
+{
+    const struct node *n = d->base.node;
+    for (off_t i = off > 0 ? off : 0; i < (off_t)d->made_count + 2; i++) {
+        struct listed item = {i ? ".." : ".", i && n->kind == NODE_SEARCH ? m->nodes.top->ino : i ? m->nodes.search->ino : n->ino,
+                              DT_DIR, i + 1, false};
+        if (i >= 2) {
+            const struct made_entry *e = &d->made[i - 2];
+            item = (struct listed){e->name, e->ino, e->type, i + 1, false};
+        }
+        if (!(plus ? add_plus(m, r, d->base.node, -1, &item) : add_plain(r, &item)))
+            break;
+    }
+    return 0;
+}
+
 static void read_directory(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi, bool plus)
 {
     struct mount *m = mount_of(req);
@@ -300,7 +347,10 @@ static void read_directory(fuse_req_t req, size_t size, off_t off, struct fuse_f
         return;
     }
     pthread_mutex_lock(&d->lock);
-    int rc = d->base.node->kind == NODE_TOP ? fill_top(m, &r, off, plus) : fill(m, d, &r, off, plus);
+    enum node_kind kind = d->base.node->kind;
+    int rc = kind == NODE_TOP    ? fill_top(m, &r, off, plus)
+             : kind == NODE_REAL ? fill(m, d, &r, off, plus)
+                                 : fill_made(m, d, &r, off, plus);
     pthread_mutex_unlock(&d->lock);
     if (rc)
         reply_rc(req, m, rc);

@@ -233,6 +233,9 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     int rc = -ESTALE;
     if (n && n->kind == NODE_PAGE) {
         page_open(req, m, n, fi);
+    } else if (n && n->kind == NODE_HITS) {
+        search_open(req, m, n, fi);
+        return;
     } else if (n && n->kind == NODE_VIEW) {
         view_open(req, m, n, fi);
     } else {

@@ -5,7 +5,7 @@
  * switch the operation off for the whole mount).
  *
  * Locks, outermost first: intake_names_begin(), struct dir_handle.lock, struct mount.copy_up, struct mount.page_lock,
- * node_table.lock. */
+ * struct mount.found_lock, node_table.lock. */
 #pragma once
 
 #include <fuse_lowlevel.h>
@@ -24,6 +24,8 @@
 struct announcer;
 struct notifier;
 struct dir_fd;
+struct buffer;
+struct found_list;
 struct page_text;
 
 /* Seconds the kernel may keep a view's name and attributes; the notifier takes them back earlier. */
@@ -46,6 +48,8 @@ struct mount {
     pthread_mutex_t copy_up; /* one view at a time becomes a real file */
     pthread_mutex_t page_lock;
     struct page_text *pages[TOP_PAGES]; /* the latest of each */
+    pthread_mutex_t found_lock;
+    struct found_list *found; /* what was found lately, the latest first; under found_lock */
     struct timespec started; /* wall clock: mtime of the top */
     int connection;          /* minor device number of the mount, -1 if unknown */
     struct notifier *notifier;
@@ -158,6 +162,33 @@ void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
 size_t page_read(const struct handle *h, size_t size, off_t off, const char **data);
 void page_unref(struct mount *m, struct page_text *text);
 void top_clear(struct mount *m);
+
+/* A page of one reader's own. Takes the buffer's data; NULL when out of memory. */
+struct page_text *page_new(struct buffer *text);
+void page_reply_open(fuse_req_t req, struct mount *m, struct node *n, struct page_text *page, struct fuse_file_info *fi);
+
+/* ---- What is made up below search/ (search.c) ---- */
+
+#define SEARCH_NAME "search"
+struct made_entry {
+    char name[NAME_SIZE];
+    uint64_t ino;
+    unsigned char type; /* DT_* */
+};
+int search_lookup(struct mount *m, const char *name, struct fuse_entry_param *e);
+void search_attributes(struct mount *m, const struct node *n, struct stat *st);
+/* What a link points to. */
+const char *search_target(const struct node *n);
+/* These reply, perhaps later and from another thread, and give the reference to the node back. */
+void search_lookup_hit(fuse_req_t req, struct mount *m, struct node *query, const char *name);
+void search_getattr(fuse_req_t req, struct mount *m, struct node *n);
+void search_opendir(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi);
+void search_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi);
+/* Answers all that wait; then forgets what was found. Once nothing more is asked. */
+void search_end(struct mount *m);
+/* OPENDIR of a directory with these entries, which it owns: replies (directory.c). */
+void dir_open_made(fuse_req_t req, struct mount *m, struct node *n, struct made_entry *entries, size_t count,
+                   struct fuse_file_info *fi);
 
 /* ---- Operations, for the table in session.c ---- */
 

@@ -87,8 +87,14 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     struct fuse_entry_param e;
     struct node *dir = node_get(&m->nodes, parent), *n = NULL;
     int rc = dir ? 0 : -ESTALE;
+    if (!rc && dir->kind == NODE_QUERY) {
+        search_lookup_hit(req, m, dir, name);
+        return;
+    }
     if (!rc && dir->kind == NODE_TOP) {
         rc = top_lookup(m, name, &e);
+    } else if (!rc && dir->kind == NODE_SEARCH) {
+        rc = search_lookup(m, name, &e);
     } else if (!rc) {
         cleanup_dir struct dir_ref at = DIR_REF_INIT;
         rc = plain_name(name) ? resolve_directory(m, dir, &at) : -ENOENT;

@@ -149,6 +149,11 @@ void op_readlink(fuse_req_t req, fuse_ino_t ino)
     struct mount *m = mount_of(req);
     char text[PATH_MAX + 1];
     struct node *n = node_get(&m->nodes, ino);
+    if (n && n->kind == NODE_HIT) {
+        fuse_reply_readlink(req, search_target(n));
+        node_put(&m->nodes, n);
+        return;
+    }
     cleanup_close int fd = !n ? -ESTALE : n->kind == NODE_REAL ? resolve_path(m, n) : -EINVAL;
     node_put(&m->nodes, n);
     int rc = fd < 0 ? fd : 0;

@@ -218,6 +218,7 @@ void node_put_locked(struct node_table *t, struct node *n)
                 if (d->dir)
                     t->drop_directory(d->dir);
                 node_view_free(d->view);
+                free(d->text);
                 if (d->kept < 0) {
                     free(d);
                 } else {
@@ -248,7 +249,9 @@ int node_table_init(struct node_table *t, dev_t inbox_device, void (*drop_direct
             t->pages[i] = node_add(t, NODE_PAGE, NODE_PAGE_ID(i), (struct file_id){0, i}, S_IFREG);
             ok = ok && t->pages[i];
         }
-        if (ok) {
+        t->search = node_add(t, NODE_SEARCH, NODE_SEARCH_ID, (struct file_id){0, 0}, S_IFDIR);
+        if (ok && t->search) {
+            t->search->ino = node_compose(NODE_KIND_FIXED, 0, NODE_SEARCH_ID);
             /* Small numbers could be those of real files (an ext4 root is 2). */
             t->top->ino = node_compose(NODE_KIND_FIXED, 0, NODE_TOP_ID);
             for (unsigned i = 0; i < NODE_PAGES; i++)
@@ -272,6 +275,7 @@ void node_table_clear(struct node_table *t)
             if (n->dir)
                 t->drop_directory(n->dir);
             node_view_free(n->view);
+            free(n->text);
             free(n);
         }
     for (struct node *n = t->ended, *next; n; n = next) {
@@ -283,6 +287,40 @@ void node_table_clear(struct node_table *t)
     free(t->devices);
     pthread_mutex_destroy(&t->lock);
     memset(t, 0, sizeof *t);
+}
+
+/* ---- What is made up ---- */
+
+uint64_t node_ino_of_made(enum node_kind kind, const char *text)
+{
+    uint64_t h = UINT64_C(14695981039346656037) + kind; /* FNV-1a */
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return NODE_MADE | (h ^ h >> 62);
+}
+
+struct node *node_made(struct node_table *t, enum node_kind kind, const char *text, bool lookup)
+{
+    mode_t type = kind == NODE_QUERY ? S_IFDIR : kind == NODE_HIT ? S_IFLNK : S_IFREG;
+    uint64_t id = node_ino_of_made(kind, text);
+    pthread_mutex_lock(&t->lock);
+    struct node *n;
+    while ((n = node_find_id(t, id)) && (n->kind != kind || strcmp(n->text, text) != 0))
+        id = NODE_MADE | (id + 1);
+    if (n) {
+        n->references++;
+    } else {
+        char *copy = strdup(text);
+        n = copy ? node_add(t, kind, id, (struct file_id){0, 0}, type) : NULL;
+        if (n)
+            n->text = copy;
+        else
+            free(copy);
+    }
+    if (n && lookup)
+        n->lookups++;
+    pthread_mutex_unlock(&t->lock);
+    return n;
 }
 
 /* ---- References and lookups ---- */

@@ -3,8 +3,10 @@
  *
  * A node id is derived, never a pointer, so that another process can find the file behind it:
  *
- *     bit 63     spill: the rest is a counter, for what does not fit the layout below
- *     62 .. 57   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like), 1 a real file, 2 + format a view
+ *     bit 63     spill: the rest is a counter, for what does not fit the layout below; with bit 62, a hash of what is made
+ *                up below search/
+ *     62 .. 57   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like,
+ *                6 = search), 1 a real file, 2 + format a view
  *     56 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
  *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
  *                more than 32 bits, 47 .. 32 are made of its time of birth
@@ -47,6 +49,8 @@ struct dir_fd;
 #define NODE_TOP_ID 1    /* FUSE_ROOT_ID */
 #define NODE_PAGE_ID(page) (2 + (uint64_t)(page)) /* MOUNT/status.txt and its like: enum top_page */
 #define NODE_PAGES 4
+#define NODE_SEARCH_ID 6
+#define NODE_MADE (NODE_SPILL | UINT64_C(1) << 62)
 #define NODE_SPILL (UINT64_C(1) << 63)
 #define NODE_KIND_SHIFT 57
 #define NODE_DEVICE_SHIFT 48
@@ -56,7 +60,16 @@ struct dir_fd;
 #define NODE_DEVICES (1 << (NODE_KIND_SHIFT - NODE_DEVICE_SHIFT))
 #define NODE_NAMES 8 /* of a file with hard links, how many names are remembered */
 
-enum node_kind { NODE_TOP, NODE_PAGE, NODE_REAL, NODE_VIEW };
+enum node_kind {
+    NODE_TOP,
+    NODE_PAGE,
+    NODE_REAL,
+    NODE_VIEW,
+    NODE_SEARCH, /* MOUNT/search */
+    NODE_QUERY,  /* MOUNT/search/WORDS; its text is WORDS */
+    NODE_HIT,    /* a link in it; its text is WORDS/NAME/TARGET */
+    NODE_HITS,   /* its hits.txt; its text is WORDS */
+};
 
 /* The kind field of an id. */
 #define NODE_KIND_REAL 1
@@ -111,6 +124,7 @@ struct node {
     int kept;               /* O_PATH, of a file that lost its name; -1: none */
     struct dir_fd *dir;     /* resolve.c's cached descriptor of a directory */
     struct node_view *view; /* NODE_VIEW only */
+    char *text;             /* of what is below search/ */
     /* What the last open saw, to keep the page cache while the file is the same. */
     struct {
         bool valid;
@@ -132,7 +146,7 @@ struct node_table {
     _Atomic uint64_t moves; /* counts every rename and removal of a name */
     void (*drop_directory)(
         struct dir_fd *dir); /* called with the lock held when a node with a cached descriptor goes */
-    struct node *top, *pages[NODE_PAGES];
+    struct node *top, *pages[NODE_PAGES], *search;
     uid_t uid; /* the daemon's, to whom a view belongs whose recording was not seen yet */
     gid_t gid;
 };
@@ -178,6 +192,9 @@ uint64_t node_moves(struct node_table *t);
  * at another place is this one, moved. NULL: out of memory. */
 struct node *node_view(struct node_table *t, const struct view *view, struct node *parent, const char *name,
                        bool alone, bool lookup);
+/* The node of something below search/; the same one for the same text. NULL: out of memory. */
+struct node *node_made(struct node_table *t, enum node_kind kind, const char *text, bool lookup);
+uint64_t node_ino_of_made(enum node_kind kind, const char *text); /* the inode number it would have */
 void node_count_lookup(struct node_table *t, struct node *n);
 /* The kernel forgets `count` lookups of this very id (aliases are not followed); unknown ids are ignored. */
 void node_forget(struct node_table *t, uint64_t id, uint64_t count);

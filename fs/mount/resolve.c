@@ -248,7 +248,7 @@ static int walk(struct mount *m, struct node *n, struct dir_ref *out)
 int resolve_directory(struct mount *m, struct node *n, struct dir_ref *out)
 {
     if (n->kind != NODE_REAL || !S_ISDIR(n->type))
-        return n->kind == NODE_TOP ? -EROFS : -ENOTDIR;
+        return S_ISDIR(n->type) ? -EROFS : -ENOTDIR; /* the top, and what is made up */
     int rc = -ESTALE;
     for (int i = 0; i < TRIES && rc == -ESTALE; i++) {
         uint64_t moves = node_moves(&m->nodes);

@@ -49,6 +49,20 @@ void page_unref(struct mount *m, struct page_text *text)
     pthread_mutex_unlock(&m->page_lock);
 }
 
+struct page_text *page_new(struct buffer *text)
+{
+    struct page_text *page = calloc(1, sizeof *page);
+    if (!page || buffer_error(text)) {
+        free(page);
+        return NULL;
+    }
+    page->users = 1;
+    page->size = text->len;
+    page->text = buffer_take(text);
+    clock_gettime(CLOCK_REALTIME, &page->made);
+    return page;
+}
+
 /* The latest snapshot, a new one if it is too old. NULL: out of memory. */
 static struct page_text *page_get(struct mount *m, enum top_page page)
 {
@@ -62,18 +76,12 @@ static struct page_text *page_get(struct mount *m, enum top_page page)
         cleanup_buffer struct buffer text = {0};
         if (m->config.page)
             m->config.page(m->config.context, page, &text);
-        struct page_text *next = calloc(1, sizeof *next);
-        if (next && !buffer_error(&text)) {
-            next->users = 1;
-            next->size = text.len;
-            next->text = buffer_take(&text);
+        struct page_text *next = page_new(&text);
+        if (next) { /* else the old text is better than none */
             next->until = now;
             next->until.tv_sec += SNAPSHOT_SECONDS;
-            clock_gettime(CLOCK_REALTIME, &next->made);
             unref(s);
             m->pages[page] = s = next;
-        } else {
-            free(next); /* the old text is better than none */
         }
     }
     if (s)
@@ -95,7 +103,7 @@ void top_attributes(struct mount *m, struct stat *st)
     *st = (struct stat){
         .st_ino = m->nodes.top->ino,
         .st_mode = S_IFDIR | 0555,
-        .st_nlink = m->trash ? 4 : 3,
+        .st_nlink = 3 + (m->trash != NULL) + (m->config.search != NULL),
         .st_uid = geteuid(),
         .st_gid = getegid(),
         .st_blksize = 4096,
@@ -151,6 +159,12 @@ int top_lookup(struct mount *m, const char *name, struct fuse_entry_param *e)
     struct stat st;
     if (!strcmp(name, "inbox"))
         return shown_directory(m, m->inbox, m->config.inbox_fd, e);
+    if (m->config.search && !strcmp(name, SEARCH_NAME)) {
+        search_attributes(m, m->nodes.search, &st);
+        entry_fill(m, m->nodes.search, &st, e);
+        node_count_lookup(&m->nodes, m->nodes.search);
+        return 0;
+    }
     if (m->trash && !strcmp(name, TRASH_NAME))
         return shown_directory(m, m->trash, m->config.trash_fd, e);
     for (int i = 0; i < TOP_PAGES; i++) {
@@ -176,30 +190,31 @@ bool top_entry(struct mount *m, size_t n, const char **name, const struct node *
     } else if (n <= TOP_PAGES) {
         *name = page_names[n - 1];
         *node = m->nodes.pages[n - 1];
-    } else if (n == TOP_PAGES + 1 && m->trash) {
+    } else {
+        n -= TOP_PAGES + 1;
+        if (m->config.search && n-- == 0) {
+            *name = SEARCH_NAME;
+            *node = m->nodes.search;
+            return true;
+        }
+        if (!m->trash || n)
+            return false;
         *name = TRASH_NAME;
         *node = m->trash;
-    } else {
-        return false;
     }
     return true;
 }
 
-void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
+void page_reply_open(fuse_req_t req, struct mount *m, struct node *n, struct page_text *page, struct fuse_file_info *fi)
 {
-    if (wants_write(fi->flags) || (fi->flags & O_TRUNC)) {
-        reply_rc(req, m, -EROFS);
-        return;
-    }
-    struct handle *h = handle_new(HANDLE_PAGE, -1, fi->flags);
-    if (h)
-        h->page = page_get(m, page_of(n));
-    if (!h || !h->page) {
-        if (h)
-            free(h);
+    struct handle *h = page ? handle_new(HANDLE_PAGE, -1, fi->flags) : NULL;
+    if (!h) {
+        if (page)
+            page_unref(m, page);
         reply_rc(req, m, -ENOMEM);
         return;
     }
+    h->page = page;
     node_add_handle(&m->nodes, n, &h->base);
     fi->fh = (uintptr_t)h;
     /* Two handles may show two texts; the page cache has room for one. */
@@ -207,6 +222,14 @@ void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file
     fi->noflush = 1;
     if (fuse_reply_open(req, fi))
         handle_free(m, h);
+}
+
+void page_open(fuse_req_t req, struct mount *m, struct node *n, struct fuse_file_info *fi)
+{
+    if (wants_write(fi->flags) || (fi->flags & O_TRUNC))
+        reply_rc(req, m, -EROFS);
+    else
+        page_reply_open(req, m, n, page_get(m, page_of(n)), fi);
 }
 
 size_t page_read(const struct handle *h, size_t size, off_t off, const char **data)

@@ -234,6 +234,7 @@ int mount_new(const struct mount_config *config, struct mount **out, struct erro
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "mount.memory", "out of memory");
     pthread_mutex_init(&m->copy_up, NULL);
     pthread_mutex_init(&m->page_lock, NULL);
+    pthread_mutex_init(&m->found_lock, NULL);
     m->connection = -1;
     clock_gettime(CLOCK_REALTIME, &m->started);
     cleanup_buffer struct buffer options = {0};
@@ -330,6 +331,7 @@ void mount_free(struct mount *m)
         if (!is_dead(m->session))
             sever(m->session);
     }
+    search_end(m);
     announcer_free(m->announcer);
     notifier_stop(m->notifier);
     if (m->mounted)
@@ -345,6 +347,7 @@ void mount_free(struct mount *m)
     top_clear(m);
     pthread_mutex_destroy(&m->copy_up);
     pthread_mutex_destroy(&m->page_lock);
+    pthread_mutex_destroy(&m->found_lock);
     free((char *)(uintptr_t)m->config.store);
     free((char *)(uintptr_t)m->config.mountpoint);
     free((char *)(uintptr_t)m->config.announcer);

@@ -32,7 +32,7 @@ static int target(struct mount *m, fuse_ino_t ino, int made_up, int *fd, char pa
 
 static int refusal(fuse_ino_t ino)
 {
-    return ino < NODE_PAGE_ID(NODE_PAGES) ? -EROFS : -EOPNOTSUPP;
+    return ino <= NODE_SEARCH_ID || (ino & NODE_MADE) == NODE_MADE ? -EROFS : -EOPNOTSUPP;
 }
 
 /* What a change of this attribute gets without further ado; 0: go on. `done`: it is accepted and forgotten, as a

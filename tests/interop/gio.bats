@@ -175,7 +175,7 @@ probed() {
     mkdir -p "$RAW"
     echo x >"$STORE/trash"
     start_mount
-    assert_equal "$(names "$MNT")" "inbox metrics.txt status.html status.json status.txt"
+    assert_equal "$(names "$MNT")" "inbox metrics.txt search status.html status.json status.txt"
     missing "$MNT/.Trash"
     recording "$INBOX/talk.wav"
     transcribed "$INBOX/talk"

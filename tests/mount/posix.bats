@@ -69,14 +69,14 @@ posix() { # CASE
 }
 
 @test "the mount's own directory holds inbox, the status pages and .Trash, and takes nothing else" {
-    assert_equal "$(names "$MNT")" ".Trash inbox metrics.txt status.html status.json status.txt"
+    assert_equal "$(names "$MNT")" ".Trash inbox metrics.txt search status.html status.json status.txt"
     refute touch "$MNT/file" 2>/dev/null
     refute mkdir "$MNT/dir" 2>/dev/null
     refute rm "$MNT/status.txt" 2>/dev/null
     refute mv "$MNT/inbox" "$MNT/other" 2>/dev/null
     refute rmdir "$MNT/inbox" 2>/dev/null
     refute sh -c "echo x >>'$MNT/status.txt'" 2>/dev/null
-    assert_equal "$(names "$MNT")" ".Trash inbox metrics.txt status.html status.json status.txt"
+    assert_equal "$(names "$MNT")" ".Trash inbox metrics.txt search status.html status.json status.txt"
     df "$MNT" >/dev/null
     [ -s "$MNT/status.txt" ]
     assert_equal "$(wc -c <"$MNT/status.txt")" "$(stat -c %s "$MNT/status.txt")"
