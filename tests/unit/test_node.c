@@ -200,6 +200,27 @@ static void a_forgotten_directory_stays_while_something_in_it_is_known(void **st
     assert_null(node_get(&f->t, d_id));
 }
 
+static void what_is_made_up_is_one_node_for_one_text(void **state)
+{
+    struct fixture *f = *state;
+    struct node *a = node_made(&f->t, NODE_QUERY, "words", true), *b = node_made(&f->t, NODE_QUERY, "words", false);
+    struct node *hits = node_made(&f->t, NODE_HITS, "words", false), *other = node_made(&f->t, NODE_QUERY, "word", false);
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, hits);
+    assert_ptr_not_equal(a, other);
+    assert_int_equal(a->ino, node_ino_of_made(NODE_QUERY, "words"));
+    assert_true(S_ISDIR(a->type) && S_ISREG(hits->type));
+    uint64_t id = a->id;
+    node_put(&f->t, a);
+    node_put(&f->t, b);
+    assert_non_null(b = node_get(&f->t, id)); /* the kernel knows it */
+    node_put(&f->t, b);
+    node_forget(&f->t, id, 1);
+    assert_null(node_get(&f->t, id));
+    node_put(&f->t, hits);
+    node_put(&f->t, other);
+}
+
 static void many_nodes_are_all_found(void **state)
 {
     struct fixture *f = *state;
@@ -215,7 +236,7 @@ static void many_nodes_are_all_found(void **state)
         node_put(&f->t, n);
         node_forget(&f->t, id, 1);
     }
-    assert_int_equal(f->t.count, 2 + NODE_PAGES);
+    assert_int_equal(f->t.count, 3 + NODE_PAGES);
 }
 
 static void a_reused_inode_number_is_another_node_and_the_old_one_has_no_name(void **state)
@@ -551,6 +572,7 @@ int main(void)
         TEST(a_reference_outlives_the_lookups),
         TEST(forgetting_more_than_there_is_or_what_is_unknown_is_harmless),
         TEST(a_forgotten_directory_stays_while_something_in_it_is_known),
+        TEST(what_is_made_up_is_one_node_for_one_text),
         TEST(many_nodes_are_all_found),
         TEST(a_reused_inode_number_is_another_node_and_the_old_one_has_no_name),
         TEST(the_id_of_a_file_is_the_same_for_whoever_derives_it),
