@@ -478,6 +478,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                               .library = s->library,
                                               .intake = s->intake,
                                               .search = s->search,
+                                              .wording = s->wording,
                                               .announcer = o->announce ? announcer : NULL,
                                               .fuse_options = o->fuse_options,
                                               .attr_timeout = o->attr_timeout,

@@ -199,14 +199,14 @@ size_t found_by_name(const struct found_list *list, const bool *may, const char 
 
 /* ---- hits.txt ---- */
 
-void found_text(const struct found_list *list, const bool *may, struct buffer *out)
+void found_text(const struct wording *wording, const struct found_list *list, const bool *may, struct buffer *out)
 {
     size_t shown = 0;
     for (size_t i = 0; i < list->count; i++)
         shown += may[i];
     cleanup_free char *words = found_words(list->name);
-    hits_head(words ? words : list->name, shown, list->answer, out);
+    hits_head(wording, words ? words : list->name, shown, list->answer, out);
     for (size_t i = 0; i < list->count; i++)
         if (may[i])
-            hits_of(list->entries[i].path, list->entries[i].found, out);
+            hits_of(wording, list->entries[i].path, list->entries[i].found, out);
 }

@@ -10,6 +10,7 @@
 
 struct buffer;
 struct mount;
+struct wording;
 
 #define FOUND_MOST 500 /* transcripts of one search */
 
@@ -44,4 +45,4 @@ bool found_name(const struct found_list *list, const bool *may, size_t entry, ch
 /* The entry of this name; list->count if there is none. */
 size_t found_by_name(const struct found_list *list, const bool *may, const char *name);
 /* hits.txt */
-void found_text(const struct found_list *list, const bool *may, struct buffer *out);
+void found_text(const struct wording *wording, const struct found_list *list, const bool *may, struct buffer *out);

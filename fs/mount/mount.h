@@ -12,6 +12,7 @@ struct intake;
 struct library;
 struct mount;
 struct search;
+struct wording;
 
 /* The files at the top of the mount. */
 enum top_page { PAGE_TEXT, PAGE_HTML, PAGE_JSON, PAGE_METRICS, TOP_PAGES };
@@ -23,6 +24,7 @@ struct mount_config {
     const char *mountpoint; /* absolute path */
     struct library *library;
     struct intake *intake;
+    const struct wording *wording; /* of hits.txt; NULL: English */
     struct search *search; /* NULL: there is no MOUNT/search. mount_free() stops it */
     const char *announcer;    /* path of the announcer program; NULL: views appear without inotify events */
     const char *fuse_options; /* more mount options, comma separated ("allow_other,ro"), or NULL */

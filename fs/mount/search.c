@@ -178,7 +178,7 @@ static void reply_hit(struct asker *a, const struct found_list *list, const bool
     cleanup_buffer struct buffer text = {0};
     const char *words = a->node->text;
     if (!strcmp(a->name, HITS_NAME)) {
-        found_text(list, may, &text);
+        found_text(m->config.wording, list, may, &text);
         n = buffer_error(&text) ? NULL : node_made(&m->nodes, NODE_HITS, words, true);
         if (n)
             fill_hits(n, text.len, &st);
@@ -231,7 +231,7 @@ static void reply_text(struct asker *a, const struct found_list *list, const boo
 {
     struct mount *m = a->mount;
     cleanup_buffer struct buffer text = {0};
-    found_text(list, may, &text);
+    found_text(m->config.wording, list, may, &text);
     if (a->wish == WISH_OPEN) {
         page_reply_open(a->req, m, a->node, page_new(&text), &a->fi);
     } else {
