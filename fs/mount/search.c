@@ -80,12 +80,13 @@ static bool *permitted(struct mount *m, fuse_req_t req, const struct found_list 
 /* What a name below search/ asks for. File managers try names of their own everywhere. */
 static bool asks_for_something(const char *name)
 {
-    static const char *const tried[] = {"autorun.inf", "folder.jpg", "folder.gif", "albumart.jpg", "bdmv", "video_ts"};
+    static const char *const endings[] = {".inf", ".ini", ".db", ".jpg", ".gif", ".png", ".ico", ".lnk"};
     struct search_query q;
+    size_t length = strlen(name);
     if (name[0] == '.' || name_classify(name) == NAME_JUNK)
         return false;
-    for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
-        if (!strcasecmp(name, tried[i]))
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (length > strlen(endings[i]) && !strcasecmp(name + length - strlen(endings[i]), endings[i]))
             return false;
     cleanup_free char *words = found_words(name);
     bool fine = words && !search_query_parse(words, &q);
