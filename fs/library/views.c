@@ -556,7 +556,7 @@ void library_rights_changed(struct library *lib, struct file_id id)
     LIBRARY_LOCK(lib);
     const struct recording *r = recording_find(lib, id);
     for (const struct link *l = r ? r->links : NULL; l; l = l->next)
-        for (enum view_format i = 0; i < VIEW_FORMATS; i++)
+        for (unsigned i = 0; i < l->view_count; i++)
             if (l->views[i].state == VIEW_VISIBLE)
-                invalidate(lib, l, i);
+                invalidate(lib, l, l->views[i].format);
 }
