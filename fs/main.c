@@ -49,7 +49,6 @@ static int go_to_background(int *report_fd)
         return -errno;
     if (child == 0) {
         close(fds[0]);
-        setsid();
         *report_fd = fds[1];
         return 0;
     }
@@ -85,6 +84,8 @@ static void on_ready(void *context)
             close(null);
     }
     log_detach();
+    /* Not before: while an automounter waits for the mount, only its own process group may look at the mount point. */
+    setsid();
     if (chdir("/") < 0 || write(*report_fd, "1", 1) < 0)
         return;
     close(*report_fd);

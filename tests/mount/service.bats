@@ -139,6 +139,22 @@ verified() { # NAME INSTALLED [OPTION…]
     assert_contains "$(cat "$T/said")" "^fuse.scribefs +$STORE +.*noatime"
 }
 
+# An automounter's own process group passes its mount point while all others wait there: who leaves it too early waits for himself.
+@test "mounted by an automounter when somebody looks, in the background" {
+    [ "$(id -u)" = 0 ] || skip "an automounter needs root"
+    grep -qw autofs /proc/filesystems || skip "the kernel has no autofs"
+    start automounter "$PYTHON" -IB "$LIB/automounter.py" "$MNT" "$SCRIBEFS" -o "$(base_options),log=$LOG" "$STORE" "$MNT"
+    wait_for grep -q waiting "$T/automounter"
+    recording "$T/talk.wav"
+    timeout $((20 * TIME_FACTOR)) cp "$T/talk.wav" "$INBOX/"
+    transcribed "$INBOX/talk"
+    DAEMON=$(cat "$STORE/state/lock")
+    umount "$MNT"
+    wait_for not_running "$DAEMON"
+    DAEMON=''
+    umount -l "$MNT"
+}
+
 @test "as a user of its own, with allow_other: others are let in, where fuse.conf allows it" {
     [ "$(id -u)" = 0 ] || skip "needs root to become that user"
     command -v fusermount3 >/dev/null || skip "fusermount3 is not installed"
