@@ -6,7 +6,7 @@
  *   {"command":"status","path":P,"limit":N}
  *       -> a status object: {"engine":TEXT,"trouble":TEXT or
  * null,"counts":{"arriving":N,"queued":N,"running":N,"done":N,"failed":N}, "items":[ITEM…],"omitted":N,
- * "spending":SPENDING or null (no paid service is used)}, and, where P is everything,
+ * "spending":SPENDING or null (no paid service is used)}, and, for "status" where P is everything,
  * {"days":[DAY and "day":"2026-11-22"…] (the last 31, today last),"ever":DAY,"disk":{"size_bytes","available_bytes"} or
  * null,"cache":{"bytes","files","measured_ms"} or null (not measured yet),"started_ms","written_ms"}. DAY:
  * {"done","failed" (jobs that came to their end),"audio_ms" (of those that are done),"billed_ms","costs":[…] as in SUM}.

@@ -132,9 +132,10 @@ void control_refuse(int fd, const char *code, const char *message)
         return; /* it hears nothing, then */
 }
 
-/* `path` "": everything. */
-static cJSON *status_object(const struct control_config *config, const char *path, const struct item *items,
-                            size_t count, size_t limit)
+/* `whole`: with what only a status of everything says. Not where what did not change is not to be sent again: it always
+ * does. */
+static cJSON *status_object(const struct control_config *config, bool whole, const struct item *items, size_t count,
+                            size_t limit)
 {
     char engine[400] = "", trouble[400] = "";
     struct spending_report spending = {0};
@@ -146,7 +147,7 @@ static cJSON *status_object(const struct control_config *config, const char *pat
         report.trouble = trouble;
     if (config->spending && config->spending(config->context, &spending))
         report.spending = &spending;
-    if (config->all && !*path) {
+    if (config->all && whole) {
         config->all(config->context, &all);
         report.all = &all;
     }
@@ -212,7 +213,7 @@ static void look(struct control_client *c)
     bool settled = is_settled(items, count);
     bool final = c->subscription == WAIT && (settled || timed_out);
     if (final || c->progress) {
-        cJSON *o = status_object(c->config, c->path, items, count, c->limit);
+        cJSON *o = status_object(c->config, false, items, count, c->limit);
         if (o && c->subscription == WAIT &&
             !(cJSON_AddBoolToObject(o, "final", final) &&
               cJSON_AddBoolToObject(o, "timed_out", final && !settled))) {
@@ -294,7 +295,7 @@ static void answer_status(struct control_client *c, const char *path, size_t lim
         answer_errno(c, rc);
         return;
     }
-    answer(c, status_object(c->config, path, items, count, limit), false);
+    answer(c, status_object(c->config, !*path, items, count, limit), false);
     items_free(items, count);
 }
 
