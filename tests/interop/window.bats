@@ -31,13 +31,13 @@ teardown() {
     common_teardown
 }
 
-# A screen, and on it Thunar with a window on the directory: its id in $WINDOW.
-show() { # DIRECTORY
+# A screen, and on it Thunar with a window on each directory: the id of the first in $WINDOW.
+show() { # DIRECTORY…
     start screen Xvfb -displayfd 1 -screen 0 900x600x24 -nolisten tcp
     wait_for test -s "$T/screen"
     DISPLAY=:$(head -n 1 "$T/screen")
     export DISPLAY
-    start window dbus-run-session -- thunar "$1"
+    start window dbus-run-session -- thunar "$@"
     wait_for -t 40 window_named "$(basename "$1")"
     WINDOW=$FOUND
 }
@@ -154,4 +154,41 @@ looks_like() { # NAME: a picture taken before
     refute same 1-empty 2-views
     rm "$INBOX/talk.wav"
     wait_for looks_like 1-empty
+}
+
+# With the left button, in steps, as a hand does; a file manager sees a drag only in movement.
+drag() { # X Y X Y
+    local step
+    xdotool mousemove "$1" "$2" mousedown 1
+    for step in $(seq 1 20); do
+        xdotool mousemove $(($1 + ($3 - $1) * step / 20)) $(($2 + ($4 - $2) * step / 20))
+        sleep 0.03
+    done
+    xdotool mouseup 1
+}
+
+@test "Thunar: dragged with the mouse from one window into another, a recording is copied and its views appear there" {
+    start_mount
+    mkdir "$T/source"
+    recording "$T/source/talk.wav"
+    show "$T/source" "$INBOX"
+    xdotool windowmove --sync "$WINDOW" 0 0 windowsize --sync "$WINDOW" 440 590
+    wait_for -t 40 window_named inbox
+    xdotool windowmove --sync "$FOUND" 450 0 windowsize --sync "$FOUND" 440 590
+    picture 1-two-windows
+    drag 210 130 750 400 # the only icon in the one, the empty space of the other
+    transcribed "$INBOX/talk"
+    cmp "$T/source/talk.wav" "$RAW/talk.wav"
+    picture 2-dragged
+    refute same 1-two-windows 2-dragged
+    # What is in the window can be acted on there.
+    WINDOW=$FOUND
+    choose talk.srt
+    keys shift+Delete
+    picture 3-question
+    xdotool key Return
+    wait_for missing "$INBOX/talk.srt"
+    picture 4-deleted
+    assert_equal "$(names "$INBOX")" "talk.json talk.txt talk.wav"
+    assert_equal "$(worker_starts)" 1
 }
