@@ -21,13 +21,13 @@ in_chromium() {
     fi
 }
 
-# No mount is needed.
+# Only the last test has a mount.
 setup() {
-    :
+    T=''
 }
 
 teardown() {
-    :
+    common_teardown
 }
 
 @test "page: a click on a word plays it from there, and the mark goes with the voice" {
@@ -89,4 +89,16 @@ teardown() {
 @test "page: twelve hours are under 3 MB and as quick to use as half an hour" {
     in_chromium twelve_hours_are_as_quick_as_a_half
     sed -n 's/^# note: /# note: /p' "$BATS_FILE_TMPDIR/results" >&3
+}
+
+@test "page: opened by its name in the mount, it plays the recording there" {
+    command -v chromium >/dev/null || skip "chromium is not installed"
+    common_setup
+    start_mount
+    cp "$(speech 0880)" "$INBOX/talk.wav"
+    wait_for -t 60 test -e "$INBOX/talk.txt"
+    run "$PYTHON" -B "$LIB/page_check.py" "$BUILD/tests/render" "$INBOX" in_the_mount
+    echo "$output"
+    [ "$status" = 0 ]
+    assert_equal "$(word_error_rate "$(cat "$INBOX/talk.txt")" "$(grep -v '^ok ' <<<"$output")" | cut -d' ' -f1)" 0
 }

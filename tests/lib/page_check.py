@@ -141,6 +141,9 @@ def find_counts_and_goes_there(browser):
         page.evaluate("document.getElementById('find').select()")
         page.type("zebra")
         page.until("document.getElementById('count').textContent === 'Not found' && !document.querySelector('.hit')")
+        page.evaluate("document.getElementById('find').select()")
+        page.type("AN")
+        page.until(f"document.getElementById('count').textContent.endsWith(' of {text.count('an')}')")
 
 
 @case
@@ -180,7 +183,7 @@ def every_word_is_reached_without_a_mouse(browser):
     with meeting(browser) as page:
         page.evaluate("document.querySelectorAll('.at')[1].focus()")
         page.key("Tab")
-        equal(page.evaluate("document.activeElement.textContent + document.activeElement.getAttribute('role')"), "Theybutton")
+        equal(page.evaluate("document.activeElement.textContent + document.activeElement.getAttribute('role')"), "Theylink")
         page.key("ArrowRight")
         equal(page.evaluate("document.activeElement.textContent"), "did.")
         page.key("ArrowDown")
@@ -397,10 +400,22 @@ def twelve_hours_are_as_quick_as_a_half(browser):
     true(times[12] < 6 * (times[0.5] + 10), times)
 
 
+def in_the_mount(browser):
+    """Not one of the cases above: DIRECTORY is that of talk.wav in a mount, with what a recogniser made of it."""
+    with Opened(browser, "file://" + os.path.join(DIRECTORY, "talk.html")) as page:
+        true(page.evaluate(f"{WORDS}.length") > 20, "it has words")
+        page.click(f"{WORDS}[12]")
+        went_to(page, page.evaluate(f"{WORDS}[12].dataset.m / 1000"))
+        page.until(f"!{PLAYER}.paused && document.querySelector('.w.now') !== null")
+        print(page.evaluate("[...document.querySelectorAll('.turn p')].map(p => p.textContent).join('\\n')"))
+
+
 def main():
     wanted = sys.argv[3:] or list(CASES)
     failed = 0
-    recording("meeting.wav", 90)
+    CASES["in_the_mount"] = in_the_mount
+    if wanted != ["in_the_mount"]:
+        recording("meeting.wav", 90)
     with Chromium() as browser:
         for name in wanted:
             began = time.monotonic()

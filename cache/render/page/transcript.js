@@ -276,7 +276,7 @@
     reachable = element;
     if (!element) return;
     element.tabIndex = 0;
-    element.setAttribute('role', 'button');
+    element.setAttribute('role', 'link'); // Enter goes there, as with one
     if (focus) {
       yieldToPerson();
       element.focus({ preventScroll: true });
@@ -521,7 +521,8 @@
       else step(event.shiftKey ? -1 : 1);
     } else if (event.key === 'Escape') {
       const word = chosenWord();
-      if (word) reach(word, true);
+      if (!word) return; // the browser empties the field
+      reach(word, true);
     } else return;
     event.preventDefault();
   });
