@@ -142,8 +142,8 @@ def find_counts_and_goes_there(browser):
         page.type("zebra")
         page.until("document.getElementById('count').textContent === 'Not found' && !document.querySelector('.hit')")
         page.evaluate("document.getElementById('find').select()")
-        page.type("AN")
-        page.until(f"document.getElementById('count').textContent.endsWith(' of {text.count('an')}')")
+        page.type("E")
+        page.until(f"document.getElementById('count').textContent.endsWith(' of {text.count('e')}')")
 
 
 @case
@@ -287,7 +287,11 @@ def nothing_leaves_the_folder(browser):
         equal(len(set(asked)), 2)  # the page and the recording, of which some parts come later
         true(all(url.startswith("file://" + DIRECTORY) for url in asked), asked)
         # And nothing could: the policy is in force.
-        equal(page.evaluate("fetch('https://example.invalid/').then(() => 'went', () => 'held')"), "held")
+        held = """new Promise(done => {
+            document.addEventListener('securitypolicyviolation', event => done(event.effectiveDirective), { once: true });
+            fetch('https://example.invalid/').catch(() => setTimeout(done, 500, 'nothing'));
+        })"""
+        equal(page.evaluate(held), "connect-src")
         page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"x.png\" onerror=\"window.hacked = 1\">'); 1")
         equal(page.evaluate("new Promise(done => setTimeout(() => done(typeof hacked), 50))"), "undefined")
         page.browser.events.clear()  # what the policy said about that
@@ -403,9 +407,8 @@ def twelve_hours_are_as_quick_as_a_half(browser):
 def in_the_mount(browser):
     """Not one of the cases above: DIRECTORY is that of talk.wav in a mount, with what a recogniser made of it."""
     with Opened(browser, "file://" + os.path.join(DIRECTORY, "talk.html")) as page:
-        true(page.evaluate(f"{WORDS}.length") > 20, "it has words")
-        page.click(f"{WORDS}[12]")
-        went_to(page, page.evaluate(f"{WORDS}[12].dataset.m / 1000"))
+        page.click(f"{WORDS}[3]")
+        went_to(page, page.evaluate(f"{WORDS}[3].dataset.m / 1000"))
         page.until(f"!{PLAYER}.paused && document.querySelector('.w.now') !== null")
         print(page.evaluate("[...document.querySelectorAll('.turn p')].map(p => p.textContent).join('\\n')"))
 
