@@ -87,7 +87,8 @@ struct control_config {
     struct explaining *(*explain)(void *context, const char *path, void (*answer)(void *to, struct cJSON *object),
                                   void *to, struct error *err);
     void (*explain_cancel)(struct explaining *explaining);
-    void *context;
+    void *context;         /* of all but explain() */
+    void *explain_context; /* of explain() */
 };
 
 /* Begins to listen. A socket left by a daemon that died is replaced: the caller holds the store's lock.

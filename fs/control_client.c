@@ -314,7 +314,7 @@ static void on_explained(void *to, cJSON *object)
 static void explain(struct control_client *c, const char *path)
 {
     struct error err = {0};
-    c->explaining = c->config->explain(c->config->context, path, on_explained, c, &err);
+    c->explaining = c->config->explain(c->config->explain_context, path, on_explained, c, &err);
     if (c->explaining)
         c->subscription = EXPLAIN;
     else

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -30,11 +29,9 @@
 #include "cache/views.h"
 #include "cache/search.h"
 #include "fs/control.h"
-#include "fs/control_status.h"
 #include "fs/explain.h"
 #include "fs/inbox/compare.h"
 #include "fs/inbox/intake.h"
-#include "fs/inbox/report.h"
 #include "fs/inbox/status.h"
 #include "fs/inbox/store.h"
 #include "fs/inbox/watch.h"
@@ -49,6 +46,7 @@
 #include "fs/options.h"
 #include "fs/program.h"
 #include "fs/recognisers.h"
+#include "fs/reporter.h"
 #include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
@@ -70,7 +68,7 @@ struct service {
     struct pool *pool;
     struct usage *usage;
     struct search *search;
-    int64_t started_ms; /* wall clock */
+    struct reporter reporter;
     struct recognisers recognisers;
     struct explainer *explainer;
     struct intake *intake;
@@ -184,33 +182,6 @@ static void on_reread(void *context, struct file_id id)
     intake_reread(s->intake, id);
 }
 
-/* ---- what people are told about the machine ---- */
-
-static void engine_line(void *context, char *line, size_t size)
-{
-    struct service *s = context;
-    s->recognisers.chosen->operations->describe(s->recognisers.chosen, line, size);
-}
-
-static bool trouble_in(struct service *s, const struct wording *w, char *line, size_t size)
-{
-    struct error err = {0};
-    if (!index_trouble(s->index, &err))
-        return false;
-    const char *todo = strcmp(err.code, "index.full") == 0     ? say(w, "make room on the disk")
-                       : strcmp(err.code, "index.locked") == 0 ? say(w, "another program has it open")
-                                                               : say(w, "see whether the disk is well");
-    snprintf(line, size, say(w, "The index cannot be written (%s). Nothing is lost while scribefs runs; %s."),
-             err.detail, todo);
-    return true;
-}
-
-/* For scribectl, which shows it to whoever asks: in English. */
-static bool trouble_line(void *context, char *line, size_t size)
-{
-    return trouble_in(context, NULL, line, size);
-}
-
 static void on_index_trouble(void *context, const struct error *trouble)
 {
     (void)context;
@@ -220,70 +191,11 @@ static void on_index_trouble(void *context, const struct error *trouble)
         log_line(LOG_NOTICE, "the job index can be written again");
 }
 
-static bool spending(void *context, struct spending_report *report)
-{
-    struct service *s = context;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    *report = (struct spending_report){.limit_ms = s->recognisers.limit_ms,
-                                       .held_until = library_held_until(s->library, now_ms, NULL)};
-    ledger_sums(s->ledger, now_ms, &report->today, &report->month);
-    return s->recognisers.paid || report->month.jobs || report->month.possible_jobs;
-}
-
 static struct explaining *explain(void *context, const char *path, explained *answer, void *to,
                                   struct error *err)
 {
     struct service *s = context;
     return explain_start(s->explainer, path, answer, to, err);
-}
-
-static void status_all(void *context, struct report_all *all)
-{
-    struct service *s = context;
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
-    struct statvfs fs;
-    *all = (struct report_all){.started_ms = s->started_ms};
-    ledger_days(s->ledger, now_ms, all->days, REPORT_DAYS, &all->ever);
-    if (fstatvfs(s->layout.state_fd, &fs) == 0)
-        all->space = (struct report_space){.known = true,
-                                           .size = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize,
-                                           .available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize};
-    usage_get(s->usage, now_ms, &all->cache);
-}
-
-static void page_text(void *context, enum top_page page, struct buffer *out)
-{
-    static void (*const writers[TOP_PAGES])(const struct status_report *, struct buffer *) = {
-        [PAGE_TEXT] = status_overview,
-        [PAGE_HTML] = status_page,
-        [PAGE_JSON] = status_json,
-        [PAGE_METRICS] = status_metrics,
-    };
-    struct service *s = context;
-    struct item *items = NULL;
-    struct status_report report = {.engine = s->recognisers.line, .now_ms = (int64_t)time(NULL) * 1000};
-    size_t most = page == PAGE_METRICS ? 0 : REPORT_LIST;
-    if (library_overview(s->library, most, &items, &report.count, report.counts) != 0) {
-        out->failed = true;
-        return;
-    }
-    char trouble[600];
-    struct spending_report spent;
-    struct report_all all;
-    report.items = items;
-    report.wording = s->wording;
-    if (trouble_in(s, page == PAGE_JSON ? NULL : s->wording, trouble, sizeof trouble))
-        report.trouble = trouble;
-    if (spending(s, &spent))
-        report.spending = &spent;
-    if (page != PAGE_TEXT) {
-        status_all(s, &all);
-        report.all = &all;
-    }
-    writers[page](&report, out);
-    items_free(items, report.count);
 }
 
 static void on_ready(void *context)
@@ -397,7 +309,6 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         rc = start_search(s);
     if (rc == 0)
         rc = usage_new(s->layout.state_fd, s->pool, &s->usage);
-    s->started_ms = (int64_t)time(NULL) * 1000;
     if (rc == 0 && !(s->render_timer = loop_timer(s->loop, render_again, s)))
         rc = -ENOMEM;
     if (rc != 0)
@@ -450,17 +361,26 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                             .wishes = wishes_features(&o->cloud.wishes)});
     if (!s->explainer)
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
+    s->reporter = (struct reporter){.index = s->index,
+                                    .library = s->library,
+                                    .ledger = s->ledger,
+                                    .recognisers = &s->recognisers,
+                                    .usage = s->usage,
+                                    .wording = s->wording,
+                                    .state_fd = s->layout.state_fd,
+                                    .started_ms = (int64_t)time(NULL) * 1000};
     return control_new(&(struct control_config){.loop = s->loop,
                                                 .library = s->library,
                                                 .search = s->search,
                                                 .state_fd = s->layout.state_fd,
-                                                .engine = engine_line,
-                                                .trouble = trouble_line,
-                                                .spending = spending,
-                                                .all = status_all,
+                                                .engine = reporter_engine,
+                                                .trouble = reporter_trouble,
+                                                .spending = reporter_spending,
+                                                .all = reporter_all,
                                                 .explain = explain,
                                                 .explain_cancel = explain_cancel,
-                                                .context = s},
+                                                .context = &s->reporter,
+                                                .explain_context = s},
                        &s->control, err);
 }
 
@@ -484,7 +404,8 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                               .attr_timeout = o->attr_timeout,
                                               .max_threads = o->threads,
                                               .debug = o->debug,
-                                              .page = page_text,
+                                              .page = reporter_page,
+                                              .page_context = &s->reporter,
                                               .ready = on_ready,
                                               .context = s,
                                               .log = log_line},

@@ -34,6 +34,7 @@ struct mount_config {
     /* Appends the text of one of the pages at the top. Called on FUSE threads, of each page at most about once a
      * second. */
     void (*page)(void *context, enum top_page page, struct buffer *out);
+    void *page_context;
     /* The kernel has answered: the mount is usable. Called once, on a FUSE thread. */
     void (*ready)(void *context);
     void *context;

@@ -75,7 +75,7 @@ static struct page_text *page_get(struct mount *m, enum top_page page)
     if (!fresh) {
         cleanup_buffer struct buffer text = {0};
         if (m->config.page)
-            m->config.page(m->config.context, page, &text);
+            m->config.page(m->config.page_context, page, &text);
         struct page_text *next = page_new(&text);
         if (next) { /* else the old text is better than none */
             next->until = now;

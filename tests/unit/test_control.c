@@ -233,7 +233,8 @@ static int start(void **state)
                                     .trouble = trouble_line,
                                     .explain = explain,
                                     .explain_cancel = explain_cancel,
-                                    .context = d};
+                                    .context = d,
+                                    .explain_context = d};
     struct error err;
     assert_int_equal(control_new(&config, &d->control, &err), 0);
     assert_int_equal(pthread_create(&d->thread, NULL, run_loop, d->loop), 0);
@@ -770,7 +771,8 @@ static void hang_up_on_all(void *arg)
                                     .trouble = trouble_line,
                                     .explain = explain,
                                     .explain_cancel = explain_cancel,
-                                    .context = d};
+                                    .context = d,
+                                    .explain_context = d};
     struct error err;
     assert_int_equal(control_new(&config, &d->control, &err), 0);
 }

@@ -1,0 +1,100 @@
+/* What people and programs are told about the whole: drawn up from the parts that know. */
+#include "fs/reporter.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "backend/base/buffer.h"
+#include "cache/index.h"
+#include "fs/control_status.h"
+#include "fs/inbox/wording.h"
+#include "fs/jobs/ledger.h"
+#include "fs/library.h"
+#include "fs/recognisers.h"
+#include "fs/usage.h"
+
+void reporter_engine(void *context, char *line, size_t size)
+{
+    const struct reporter *r = context;
+    r->recognisers->chosen->operations->describe(r->recognisers->chosen, line, size);
+}
+
+static bool trouble_in(const struct reporter *r, const struct wording *w, char *line, size_t size)
+{
+    struct error err = {0};
+    if (!index_trouble(r->index, &err))
+        return false;
+    const char *todo = strcmp(err.code, "index.full") == 0     ? say(w, "make room on the disk")
+                       : strcmp(err.code, "index.locked") == 0 ? say(w, "another program has it open")
+                                                               : say(w, "see whether the disk is well");
+    snprintf(line, size, say(w, "The index cannot be written (%s). Nothing is lost while scribefs runs; %s."),
+             err.detail, todo);
+    return true;
+}
+
+/* For scribectl, which shows it to whoever asks: in English. */
+bool reporter_trouble(void *context, char *line, size_t size)
+{
+    return trouble_in(context, NULL, line, size);
+}
+
+bool reporter_spending(void *context, struct spending_report *report)
+{
+    const struct reporter *r = context;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    *report = (struct spending_report){.limit_ms = r->recognisers->limit_ms,
+                                       .held_until = library_held_until(r->library, now_ms, NULL)};
+    ledger_sums(r->ledger, now_ms, &report->today, &report->month);
+    return r->recognisers->paid || report->month.jobs || report->month.possible_jobs;
+}
+
+void reporter_all(void *context, struct report_all *all)
+{
+    const struct reporter *r = context;
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
+    struct statvfs fs;
+    *all = (struct report_all){.started_ms = r->started_ms};
+    ledger_days(r->ledger, now_ms, all->days, REPORT_DAYS, &all->ever);
+    if (fstatvfs(r->state_fd, &fs) == 0)
+        all->space = (struct report_space){.known = true,
+                                           .size = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize,
+                                           .available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize};
+    usage_get(r->usage, now_ms, &all->cache);
+}
+
+void reporter_page(void *context, enum top_page page, struct buffer *out)
+{
+    static void (*const writers[TOP_PAGES])(const struct status_report *, struct buffer *) = {
+        [PAGE_TEXT] = status_overview,
+        [PAGE_HTML] = status_page,
+        [PAGE_JSON] = status_json,
+        [PAGE_METRICS] = status_metrics,
+    };
+    const struct reporter *r = context;
+    struct item *items = NULL;
+    struct status_report report = {.engine = r->recognisers->line, .now_ms = (int64_t)time(NULL) * 1000};
+    size_t most = page == PAGE_METRICS ? 0 : REPORT_LIST;
+    if (library_overview(r->library, most, &items, &report.count, report.counts) != 0) {
+        out->failed = true;
+        return;
+    }
+    char trouble[600];
+    struct spending_report spent;
+    struct report_all all;
+    report.items = items;
+    report.wording = r->wording;
+    if (trouble_in(r, page == PAGE_JSON ? NULL : r->wording, trouble, sizeof trouble))
+        report.trouble = trouble;
+    if (reporter_spending(context, &spent))
+        report.spending = &spent;
+    if (page != PAGE_TEXT) {
+        reporter_all(context, &all);
+        report.all = &all;
+    }
+    writers[page](&report, out);
+    items_free(items, report.count);
+}
