@@ -27,7 +27,7 @@ LDFLAGS  += -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANI
 # Names of pkg-config packages, per program.
 BASE_PKGS   := libcjson libcrypto
 DAEMON_PKGS := fuse3 libzip icu-uc sqlite3 inih libcurl libmicrohttpd $(BASE_PKGS)
-CTL_PKGS    := libcjson
+CTL_PKGS    := libcjson icu-uc
 WORKER_PKGS := libavformat libavcodec libavutil libswresample libseccomp pocketsphinx libcjson
 cflags = $(shell pkg-config --cflags $(1) 2>/dev/null)
 libs   = $(shell pkg-config --libs $(1) 2>/dev/null)
@@ -41,7 +41,8 @@ FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbo
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
 CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/program.c \
-                 $(addprefix fs/inbox/,status.c status_parts.c names.c messages.c spent.c wording.c)
+                 $(addprefix fs/inbox/,status.c status_parts.c names.c messages.c spent.c wording.c) \
+                 $(addprefix cache/render/,lint.c lint_read.c cue_rules.c language.c language_break.c language_words.c text.c)
 ANNOUNCER_SRC := fs/mount/announcer_main.c
 
 PROGRAMS := $(BUILD)/scribefs $(BUILD)/scribectl $(BUILD)/libexec/worker $(BUILD)/libexec/announcer
@@ -60,7 +61,7 @@ $(BUILD)/scribefs: $(BUILD)/obj/fs/main.o $(BUILD)/libcore.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(DAEMON_PKGS)) -lunistring -lm
 $(BUILD)/scribectl: $(call obj,$(CTL_SRC))
 	$(call SAY,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CTL_PKGS))
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call libs,$(CTL_PKGS)) -lunistring
 $(BUILD)/libexec/worker: $(call obj,$(WORKER_SRC))
 	@mkdir -p $(@D)
 	$(call SAY,LD)

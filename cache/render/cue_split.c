@@ -31,6 +31,7 @@ enum {
     COST_LOWER_SHORTER = 4,  /* a first line longer than the second */
     COST_TOO_FAST = 200,     /* twice the reading speed */
     COST_TOO_FAST_MOST = 400,
+    COST_FLASH = 300,      /* shown for no time at all, where the rules ask for the shortest */
     COST_NAME_ALONE = 200, /* the name on a line of its own */
 };
 
@@ -123,7 +124,9 @@ static int64_t reading_cost(const struct splitter *s, size_t from, size_t to)
     if (shown >= needed)
         return 0;
     int64_t cost = COST_TOO_FAST * (needed - shown) / (shown + 1);
-    return cost < COST_TOO_FAST_MOST ? cost : COST_TOO_FAST_MOST;
+    int64_t short_by = s->rules->shortest_ms - (shown > 0 ? shown : 0);
+    return (cost < COST_TOO_FAST_MOST ? cost : COST_TOO_FAST_MOST) +
+           (short_by > 0 ? COST_FLASH * short_by / s->rules->shortest_ms : 0);
 }
 
 static int64_t pause_before(const struct splitter *s, size_t at)
@@ -136,7 +139,8 @@ static bool is_lonely(const struct splitter *s, size_t from, size_t to)
 {
     bool near = (from > 0 && pause_before(s, from) < s->rules->wide_gap_ms) ||
                 (to < s->count && pause_before(s, to) < s->rules->wide_gap_ms);
-    if (!near || to - from >= LONELY_CELLS * 2)
+    bool sentence = (from == 0 || s->tokens[from - 1].sentence_end) && s->tokens[to - 1].sentence_end;
+    if (!near || sentence || to - from >= LONELY_CELLS * 2)
         return false;
     if (width(s, from, to) < LONELY_CELLS * s->rules->cell)
         return true;
@@ -234,7 +238,9 @@ int cue_split(struct token *tokens, size_t count, int64_t next_ms, const struct 
     cleanup_free struct state *states = reallocarray(NULL, count + 1, sizeof *states);
     if (!sums || !states)
         return -ENOMEM;
-    loosen(tokens, count, rules->columns - 2 * extra->mark, rules->token_ms);
+    /* With one line, what stays together must fit behind the name. */
+    loosen(tokens, count, rules->columns - 2 * extra->mark - (rules->lines == 1 ? extra->name : 0),
+           rules->token_ms);
     struct splitter s = {.tokens = tokens,
                          .count = count,
                          .next_ms = next_ms,

@@ -209,7 +209,9 @@ int language_break_score(const struct language *language, struct language_piece 
         return -100;
     if (in_list(before, words->conjunctions) || in_list(before, words->prepositions))
         return -50;
-    if (in_list(after, words->conjunctions))
+    if (in_list(after, words->conjunctions) || (words == &words_fr && strncmp(after, "qu'", 3) == 0))
         return 50;
+    if (words == &words_fr && strncmp(after, "d'", 2) == 0)
+        return 40;
     return in_list(after, words->prepositions) ? 40 : 0;
 }

@@ -155,26 +155,24 @@ static bool is_dense(uint32_t c)
 }
 
 /* Whether a token that begins at `from` ends at `at`: at a space, and in scripts without spaces between words
- * where Unicode's rules (UAX #14) and the dictionary let a line break. A mark that stands alone ("mot !", "( mot") stays with
- * its word. */
+ * where Unicode's rules (UAX #14) and the dictionary let a line break. A mark after or before a space ("mot
+ * !", "( mot") stays with its word. */
 static bool is_boundary(const char *text, size_t len, size_t from, size_t at, char rule)
 {
     if (((unsigned char)text[at] & 0xC0) == 0x80)
         return false;
     if (text[at - 1] != ' ')
-        return (rule == UC_BREAK_POSSIBLE || rule == BREAK_IN_WORD) && (is_dense(text_last(text + from, at - from)) ||
-                                             is_dense(text_first(text + at, len - at)));
-    const char *end = memchr(text + at, ' ', len - at);
-    size_t next = end ? (size_t)(end - text) - at : len - at;
-    if (language_closes(text_first(text + at, next)) && text_is_silent(text + at, next))
-        return false;
-    const char *begin = memrchr(text + from, ' ', at - 1 - from);
-    size_t last = begin ? (size_t)(begin + 1 - text) : from;
-    return !(language_opens(text_last(text + last, at - 1 - last)) &&
-             text_is_silent(text + last, at - 1 - last));
+        return (rule == UC_BREAK_POSSIBLE || rule == BREAK_IN_WORD) &&
+               (is_dense(text_last(text + from, at - from)) || is_dense(text_first(text + at, len - at)));
+    size_t last = at - 1;
+    while (last > from && text[last] == ' ')
+        last--;
+    return !language_closes(text_first(text + at, len - at)) &&
+           !language_opens(text_last(text + from, last + 1 - from));
 }
 
-/* Some engines give each Chinese character as a word; others know what a word is, as well as the dictionary. */
+/* Some engines give each Chinese character as a word; others know what a word is, as well as the dictionary.
+ */
 static bool knows_words(const struct sentence *s)
 {
     for (size_t i = 0; i < s->word_count; i++) {
@@ -184,6 +182,31 @@ static bool knows_words(const struct sentence *s)
             return true;
     }
     return false;
+}
+
+/* Punctuation that closes nothing at the beginning of a sentence, and opens nothing at its end, is left out
+ * of subtitles: engines that cut their text anywhere leave it there. Dots that show an omission stay. */
+static size_t trim_punctuation(struct buffer *text, size_t start)
+{
+    static const char kept[] = "%％…⋯";
+    while (start < text->len) {
+        const char *p = text->data + start;
+        uint32_t c;
+        size_t n = utf8_next(p, text->len - start, &c);
+        if (c != ' ' && (text_is_spoken(c) || !language_closes(c) || strncmp(p, "..", 2) == 0 ||
+                         memmem(kept, sizeof kept - 1, p, n)))
+            break;
+        start += n;
+    }
+    while (text->len > start) {
+        uint32_t c = text_last(text->data + start, text->len - start);
+        char bytes[4];
+        if (c != ' ' && !language_opens(c))
+            break;
+        text->len -= utf8_put(c, bytes);
+        text->data[text->len] = '\0';
+    }
+    return start;
 }
 
 /* Cuts the text from `start` on into tokens. */
@@ -313,6 +336,8 @@ static int add_sentence(struct builder *b, const struct sentence *s)
     add_text(b, s);
     if (buffer_error(&out->text))
         return -ENOMEM;
+    if (b->limits)
+        start = trim_punctuation(&out->text, start);
     if (out->text.len == start)
         return 0;
     int rc = add_tokens(b, start, knows_words(s));

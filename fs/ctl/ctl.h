@@ -11,6 +11,7 @@ struct ctl_options {
     const char *store; /* -s, or NULL */
     bool json, watch, quiet;
     int limit; /* -n, or 0 */
+    const char *profile, *language; /* of subtitles; NULL: not given */
     double timeout; /* seconds, or < 0 for none */
     char **paths;
     int path_count;
@@ -23,6 +24,7 @@ int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
+int ctl_lint(const struct ctl_options *options);
 
 /* The language of whoever runs it; NULL: English. */
 const struct wording *ctl_wording(void);

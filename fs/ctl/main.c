@@ -28,6 +28,8 @@ static const char usage[] =
     "  restore PATH...                       bring deleted transcripts back\n"
     "  explain [--json] PATH...              which model a recording is given to, and why\n"
     "  search [--json] [-n NUMBER] WORDS...  where something was said: all the words, \"a phrase\", begin*\n"
+    "  lint [--profile netflix|bbc] [--language CODE] [--json] FILE...\n"
+    "                                        what is wrong in subtitle files\n"
     "\n"
     "PATH is a recording, one of its transcripts, or a folder with all that is in it.\n"
     "\n"
@@ -36,8 +38,9 @@ static const char usage[] =
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
-    "Exit codes: 0 all well, 1 it did not work, 2 wrong usage, 3 a recording failed,\n"
-    "4 timed out, 5 not found, 6 scribefs does not run or may not be asked.\n";
+    "Exit codes: 0 all well, 1 it did not work, 2 wrong usage, 3 a recording failed or\n"
+    "a subtitle file breaks a hard rule, 4 timed out, 5 not found, 6 scribefs does not run\n"
+    "or may not be asked.\n";
 
 static struct wording *wording; /* set once, before anything is said */
 
@@ -76,6 +79,7 @@ static const struct command {
     {"restore", ctl_restore, "", 1, INT16_MAX},
     {"explain", ctl_explain, "j", 1, INT16_MAX},
     {"search", ctl_search, "jn", 1, INT16_MAX},
+    {"lint", ctl_lint, "jpl", 1, INT16_MAX},
 };
 
 static bool read_seconds(const char *text, double *seconds)
@@ -100,12 +104,13 @@ static int run_command(const struct command *command, struct ctl_options *option
     static const struct option longs[] = {
         {"watch", no_argument, NULL, 'w'},         {"json", no_argument, NULL, 'j'},
         {"timeout", required_argument, NULL, 't'}, {"quiet", no_argument, NULL, 'q'},
+        {"profile", required_argument, NULL, 'p'}, {"language", required_argument, NULL, 'l'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int letter;
     optind = 0; /* begins anew, at argv[1] */
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "wjt:qn:h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "wjt:qn:p:l:h", longs, NULL)) != -1) {
         if (letter == 'h') {
             fputs(usage, stdout);
             return EXIT_OK;
@@ -115,6 +120,10 @@ static int run_command(const struct command *command, struct ctl_options *option
         options->watch |= letter == 'w';
         options->json |= letter == 'j';
         options->quiet |= letter == 'q';
+        if (letter == 'p')
+            options->profile = optarg;
+        if (letter == 'l')
+            options->language = optarg;
         if (letter == 't' && !read_seconds(optarg, &options->timeout))
             return wrong_usage("--timeout needs a number of seconds");
         if (letter == 'n' && !read_count(optarg, &options->limit))

@@ -1,8 +1,9 @@
 /* Transcripts for tests of views, from files that people can read (tests/golden/subtitles/NAME.said).
  *
- * A line is "TIME SPEAKER TEXT": milliseconds, a number or - for nobody, and what is said; "[zh] " before the text gives
- * the sentence a language of its own. "language en" is that of the whole; # begins a comment. Words are parted by
- * spaces, or where there are none by |, which is left out. How long a word takes follows from its letters. */
+ * A line is "TIME SPEAKER TEXT": milliseconds, a number or - for nobody, and what is said; "[zh] " before the
+ * text gives the sentence a language of its own. "language en" is that of the whole; # begins a comment.
+ * Words are parted by spaces, or where there are none by |, which is left out. How long a word takes follows
+ * from its letters. */
 #pragma once
 
 #include <stdbool.h>
@@ -54,9 +55,10 @@ static void said_words(struct sentence *s, const char *text)
         }
         if (len) {
             uint32_t last = text_last(p, len);
-            now += last == ',' || last == U'，' || last == U'、'                                 ? SAID_COMMA_MS
-                   : last == '.' || last == '?' || last == '!' || last == U'。' || last == U'？' ? SAID_STOP_MS
-                                                                                                 : 0;
+            now += last == ',' || last == U'，' || last == U'、' ? SAID_COMMA_MS
+                   : last == '.' || last == '?' || last == '!' || last == U'。' || last == U'？'
+                       ? SAID_STOP_MS
+                       : 0;
         }
         p += len;
         p += *p != '\0';

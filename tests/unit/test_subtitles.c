@@ -1,4 +1,5 @@
-/* Subtitles of each language, byte for byte: tests/golden/subtitles/NAME.said gives NAME.srt, .vtt and the rest.
+/* Subtitles of each language, byte for byte: tests/golden/subtitles/NAME.said gives NAME.srt, .vtt and the
+ * rest.
  *
  * "make golden" writes them anew when a change of the rules is meant; look at what it changed. */
 #include <stdarg.h>
@@ -59,7 +60,8 @@ static void check(const char *name, const char *suffix, int format, const struct
     free(path);
 }
 
-static const char *const names[] = {"en", "de", "fr", "es", "zh", "ja", "ko", "th", "ar", "mixed", "dialogue"};
+static const char *const names[] = {"en", "de", "fr", "es",    "zh",      "ja",
+                                    "ko", "th", "ar", "mixed", "dialogue"};
 
 static void every_language_has_its_subrip(void **state)
 {
@@ -96,8 +98,10 @@ static void looks_change_subtitles(void **state)
     (void)state;
     struct render_look dash = {.speakers = LOOK_SPEAKERS_DASH};
     struct render_look bbc = {.profile = LOOK_BBC, .speakers = LOOK_SPEAKERS_ALL};
-    struct render_look own = {.line_cells = 32, .lines = 1, .reading_cps = 15, .speakers = LOOK_SPEAKERS_NONE};
-    struct render_look sung = {.lyrics = true, .punctuation = LOOK_PUNCTUATION_KEEP, .crlf = true, .bom = true};
+    struct render_look own = {
+        .line_cells = 32, .lines = 1, .reading_cps = 15, .speakers = LOOK_SPEAKERS_NONE};
+    struct render_look sung = {
+        .lyrics = true, .punctuation = LOOK_PUNCTUATION_KEEP, .crlf = true, .bom = true};
     assert_int_equal(look_name(&bbc.speaker_names, 0, "Alice <&> Cooper"), 0);
     assert_int_equal(look_name(&bbc.speaker_names, 1, "Professor Maximilian von Hohenstein-Wolkersdorf"), 0);
     check("dialogue", "dash.srt", FORMAT_SRT, &dash);
