@@ -12,7 +12,7 @@ bats_require_minimum_version 1.5.0
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$(realpath -m "${SCRIBEFS_BUILD:-$ROOT/build}")
 SCRIBEFS=$BUILD/scribefs
-SCRIBECTL=$BUILD/scribectl
+export SCRIBECTL=$BUILD/scribectl
 WORKER=$BUILD/libexec/worker
 LIB=$ROOT/tests/lib
 PYTHON=/usr/bin/python3
@@ -57,11 +57,14 @@ teardown() {
     common_teardown
 }
 
-# Some of the .json views that the test came across, for tests/run to look at.
+# Some of the .json, .srt and .vtt views that the test came across, for tests/run to look at.
 keep_views() {
     [ -d "$STORE/state" ] && [ -w "${SCRIBEFS_TEST_VIEWS:-}" ] || return 0
     find "$STORE/state/views" "$STORE/state/results" -type f -size -200k 2>/dev/null | head -n 100 |
         xargs -r -d '\n' grep -lsF '"schema": "scribefs/1",' | head -n 5 |
+        xargs -r -d '\n' cp --backup=numbered -t "$SCRIBEFS_TEST_VIEWS" 2>/dev/null || :
+    find "$STORE/state/views" -type f -size -200k 2>/dev/null | head -n 100 |
+        xargs -r -d '\n' grep -laE -m 1 '^[0-9:]+[,.][0-9]{3} --> ' | head -n 2 |
         xargs -r -d '\n' cp --backup=numbered -t "$SCRIBEFS_TEST_VIEWS" 2>/dev/null || :
 }
 
