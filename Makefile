@@ -79,7 +79,7 @@ $(BUILD)/locale/%/LC_MESSAGES/scribefs.mo: fs/po/%.po
 # After a text in the program was changed: brings fs/po/*.po up to date, where a translator goes on.
 SAID_SRC := $(wildcard fs/*.c fs/inbox/*.c fs/ctl/*.c fs/mount/*.c fs/library/*.c)
 XGETTEXT := xgettext -s --no-wrap --omit-header --no-location --from-code=UTF-8 --language=C -k \
-            -ksay:2 -ksay_in:2c,3 -ksay_count:2,3 -kSAID -kSAID_IN:1c,2
+            -k_ -ksay:2 -ksay_in:2c,3 -ksay_count:2,3 -kSAID -kSAID_IN:1c,2
 pot:
 	@mkdir -p $(BUILD)
 	$(XGETTEXT) -o $(BUILD)/scribefs.pot $(SAID_SRC)

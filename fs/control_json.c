@@ -30,6 +30,11 @@ static const char *const class_names[] = {
     [ERROR_PERSON] = "person", [ERROR_CHANGED] = "changed",
 };
 
+const char *item_stage_name(enum backend_stage stage)
+{
+    return stage_names[stage];
+}
+
 const char *item_state_name(enum item_state state)
 {
     return state_names[state];

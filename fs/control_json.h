@@ -23,3 +23,4 @@ bool json_read_item(const cJSON *object, struct item *item);
 
 /* "arriving", "queued", "running", "done", "failed" */
 const char *item_state_name(enum item_state state);
+const char *item_stage_name(enum backend_stage stage);

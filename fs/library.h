@@ -54,6 +54,11 @@ void library_free(struct library *lib);
 void library_set_hooks(struct library *lib, const struct library_hooks *hooks);
 /* The language of the status texts (NULL: English); outlives the library. Before the mount is up. */
 void library_set_wording(struct library *lib, const struct wording *wording);
+/* Whether talk.transcribing.txt and talk.FAILED.txt are shown in a folder and below it, as far as no folder in between has
+ * its own rule: "" is the whole inbox, where the rule is to show them unless another was set. Not stored: set before
+ * library_load() what is known then. 0 or -ENOMEM. */
+enum status_files { STATUS_FILES_AS_ABOVE, STATUS_FILES_SHOWN, STATUS_FILES_NONE };
+int library_set_status_files(struct library *lib, const char *path, enum status_files files);
 /* Reads the index. Views of finished jobs that are ready in the cache are visible at once, without an announcement;
  * the others are made first (library_render). library_set_default_look() comes before. */
 int library_load(struct library *lib);
@@ -331,6 +336,9 @@ int library_each_result(struct library *lib, void (*fn)(void *arg, const struct 
 /* The paths of the recordings that show the result of this job now. Free with shown_paths_free(). 0 or -ENOMEM. */
 int library_shown_with(struct library *lib, const struct digest *job, char ***paths, size_t *count);
 void shown_paths_free(char **paths, size_t count);
+/* A recording under one of its names, and the settings frozen with its job (malloc'ed; NULL: it has none). 0, -ENOENT or
+ * -ENOMEM. Clear with item_clear() and free(). */
+int library_item(struct library *lib, struct file_id id, struct item *item, char **settings);
 /* The one recording at path (or whose view is there), and its job as far as there is one: settings, checkpoint and backend are
  * NULL before that. Nothing is claimed. 0, -ENOENT, -EISDIR for a folder, or -ENOMEM. Clear with job_start_clear(). */
 int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);

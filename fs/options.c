@@ -120,6 +120,7 @@ static void set_defaults(struct options *o)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     *o = (struct options){.announce = true,
+                          .status_files = true,
                           .attr_timeout = 1.0,
                           .threads = 32,
                           .settle = {.quiet_ms = 2000, .slow_ms = 5000, .renamed_ms = 500},

@@ -43,6 +43,7 @@ struct options {
     char *hotwords_file, *context_file, *prompt_file;
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
     struct render_look look; /* how views look unless a folder says otherwise */
+    bool status_files; /* talk.transcribing.txt and talk.FAILED.txt are shown */
     enum wording_language status_language; /* of what people read in the folder */
     struct openai_settings server; /* its texts belong to the options */
     struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */

@@ -233,6 +233,8 @@ static int open_library(struct service *s, const struct options *o, uint64_t dev
     rc = library_new(s->index, s->results, s->views, device, &s->library);
     if (rc == 0)
         rc = library_set_default_look(s->library, &o->look);
+    if (rc == 0 && !o->status_files)
+        rc = library_set_status_files(s->library, "", STATUS_FILES_NONE);
     if (rc == 0)
         rc = library_load(s->library);
     if (rc == 0)

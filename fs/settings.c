@@ -126,6 +126,7 @@ const struct setting settings_table[] = {
     LONG("publish", "part_bytes", cloud.publish.part_bytes, 102400, 5368709120, NULL),
     TEXT("publish", "base_url", cloud.publish.base_url, NULL),
 
+    SWITCH("status", "files", status_files, NULL),
     CHOICE("status", "language", status_language, &languages, NULL),
 
     /* Each key of look_key(). */

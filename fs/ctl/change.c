@@ -25,9 +25,9 @@ static int change(struct connection *c, const struct words *words, const char *p
     status_escape(*path ? path : "inbox", &name);
     const char *shown = name.data ? name.data : "";
     if (count == 0)
-        printf("%s: %s\n", shown, words->none);
+        printf("%s: %s\n", shown, _(words->none));
     else
-        printf("%s: %d %s\n", shown, count, count == 1 ? words->one : words->many);
+        printf("%s: %d %s\n", shown, count, say_count(ctl_wording(), words->one, words->many, (unsigned long)count));
     return EXIT_OK;
 }
 
@@ -52,14 +52,14 @@ static int change_all(const struct ctl_options *options, const struct words *wor
 
 int ctl_retry(const struct ctl_options *options)
 {
-    static const struct words words = {"retry", "nothing has failed", "recording is tried again",
+    static const struct words words = {"retry", SAID("nothing has failed"), SAID("recording is tried again"),
                                        "recordings are tried again"};
     return change_all(options, &words);
 }
 
 int ctl_restore(const struct ctl_options *options)
 {
-    static const struct words words = {"restore", "no transcript was deleted", "transcript is back",
+    static const struct words words = {"restore", SAID("no transcript was deleted"), SAID("transcript is back"),
                                        "transcripts are back"};
     return change_all(options, &words);
 }

@@ -17,7 +17,7 @@
 
 static int out_of_memory(void)
 {
-    return complain(EXIT_GENERAL, "out of memory");
+    return complain(EXIT_GENERAL, _("out of memory"));
 }
 
 int connection_open(struct connection *c, const char *store)
@@ -28,13 +28,13 @@ int connection_open(struct connection *c, const char *store)
         return out_of_memory();
     cleanup_close int state = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (state < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return complain(EXIT_NOT_FOUND, "%s: this is not a store: name the right one with -s STORE", store);
+        return complain(EXIT_NOT_FOUND, _("%s: this is not a store: name the right one with -s STORE"), store);
     if (state < 0)
         return complain(errno == EACCES ? EXIT_NO_DAEMON : EXIT_GENERAL,
-                        "%s: %s: run scribectl as the user scribefs runs as", path, strerror(errno));
+                        _("%s: %s: run scribectl as the user scribefs runs as"), path, strerror(errno));
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
-        return complain(EXIT_GENERAL, "cannot make a socket: %s", strerror(errno));
+        return complain(EXIT_GENERAL, _("cannot make a socket: %s"), strerror(errno));
     /* The path of a store may be longer than the address of a socket. */
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control", state);
@@ -42,12 +42,12 @@ int connection_open(struct connection *c, const char *store)
         return EXIT_OK;
     if (errno == ENOENT || errno == ECONNREFUSED)
         return complain(EXIT_NO_DAEMON,
-                        "%s: scribefs is not running on it: start it with \"scribefs STORE MOUNTPOINT\"",
+                        _("%s: scribefs is not running on it: start it with \"scribefs STORE MOUNTPOINT\""),
                         store);
     if (errno == EACCES)
-        return complain(EXIT_NO_DAEMON, "%s: only root and the user scribefs runs as may ask it: try sudo",
+        return complain(EXIT_NO_DAEMON, _("%s: only root and the user scribefs runs as may ask it: try sudo"),
                         store);
-    return complain(EXIT_NO_DAEMON, "%s: cannot ask scribefs: %s", store, strerror(errno));
+    return complain(EXIT_NO_DAEMON, _("%s: cannot ask scribefs: %s"), store, strerror(errno));
 }
 
 void connection_close(struct connection *c)
@@ -59,7 +59,7 @@ void connection_close(struct connection *c)
 
 static int lost(const struct connection *c)
 {
-    return complain(EXIT_NO_DAEMON, "%s: scribefs has ended the conversation: see whether it still runs",
+    return complain(EXIT_NO_DAEMON, _("%s: scribefs has ended the conversation: see whether it still runs"),
                     c->store);
 }
 
@@ -93,9 +93,9 @@ static int refused(const cJSON *error, const char *path)
     const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "message"));
     const char *what = *path ? path : "inbox";
     if (code && strcmp(code, "not_found") == 0)
-        return complain(EXIT_NOT_FOUND, "%s: no recording is there: \"scribectl status\" lists them", what);
+        return complain(EXIT_NOT_FOUND, _("%s: no recording is there: \"scribectl status\" lists them"), what);
     if (code && strcmp(code, "forbidden") == 0)
-        return complain(EXIT_NO_DAEMON, "%s: %s: try sudo", what, message ? message : code);
+        return complain(EXIT_NO_DAEMON, _("%s: %s: try sudo"), what, message ? message : code);
     return complain(EXIT_GENERAL, "%s: %s", what, message ? message : "scribefs refused without a reason");
 }
 
@@ -128,7 +128,7 @@ int connection_hear(struct connection *c, const char *path, cJSON **answer)
     if (!cJSON_IsObject(o)) {
         cJSON_Delete(o);
         return complain(EXIT_GENERAL,
-                        "%s: the answer of scribefs cannot be understood: are both of the same version?",
+                        _("%s: the answer of scribefs cannot be understood: are both of the same version?"),
                         c->store);
     }
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(o, "error");

@@ -4,8 +4,7 @@
 #include <stdbool.h>
 
 #include "fs/exitcodes.h"
-
-struct wording;
+#include "fs/inbox/wording.h"
 
 struct ctl_options {
     const char *store; /* -s, or NULL */
@@ -28,5 +27,7 @@ int ctl_lint(const struct ctl_options *options);
 
 /* The language of whoever runs it; NULL: English. */
 const struct wording *ctl_wording(void);
+/* A text in that language. */
+#define _(text) say(ctl_wording(), text)
 /* Prints "scribectl: …" as one line on stderr, control characters escaped; returns the code. */
 int complain(enum exit_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -152,12 +152,12 @@ static int print(const cJSON *object, bool json, bool another)
     else if (!json)
         put_all(&out, object);
     if (buffer_error(&out) < 0 || out.len == 0)
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     if (another && !json)
         fputs("\n", stdout);
     fwrite(out.data, 1, out.len, stdout);
     return fflush(stdout) == 0 ? EXIT_OK
-                               : complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+                               : complain(EXIT_GENERAL, _("cannot write the output: %s"), strerror(errno));
 }
 
 int ctl_explain(const struct ctl_options *options)

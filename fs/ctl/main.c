@@ -64,7 +64,7 @@ int complain(enum exit_code code, const char *format, ...)
 
 static int wrong_usage(const char *what)
 {
-    return complain(EXIT_USAGE, "%s: see scribectl --help", what);
+    return complain(EXIT_USAGE, _("%s: see scribectl --help"), what);
 }
 
 static const struct command {
@@ -116,7 +116,7 @@ static int run_command(const struct command *command, struct ctl_options *option
             return EXIT_OK;
         }
         if (letter == '?' || !strchr(command->options, letter))
-            return complain(EXIT_USAGE, "%s: wrong option: see scribectl --help", command->name);
+            return complain(EXIT_USAGE, _("%s: wrong option: see scribectl --help"), command->name);
         options->watch |= letter == 'w';
         options->json |= letter == 'j';
         options->quiet |= letter == 'q';
@@ -125,17 +125,19 @@ static int run_command(const struct command *command, struct ctl_options *option
         if (letter == 'l')
             options->language = optarg;
         if (letter == 't' && !read_seconds(optarg, &options->timeout))
-            return wrong_usage("--timeout needs a number of seconds");
+            return wrong_usage(_("--timeout needs a number of seconds"));
         if (letter == 'n' && !read_count(optarg, &options->limit))
-            return wrong_usage("-n needs a number of recordings, 1 to 10000");
+            return wrong_usage(_("-n needs a number of recordings, 1 to 10000"));
     }
     options->paths = argv + optind;
     options->path_count = argc - optind;
     if (options->path_count < command->least)
-        return complain(EXIT_USAGE, "%s: no %s given: see scribectl --help", command->name,
-                        strchr(command->options, 'n') ? "WORDS are" : "PATH is");
+        return complain(EXIT_USAGE,
+                        strchr(command->options, 'n') ? _("%s: no WORDS are given: see scribectl --help")
+                                                      : _("%s: no PATH is given: see scribectl --help"),
+                        command->name);
     if (options->path_count > command->most)
-        return complain(EXIT_USAGE, "%s: too many paths are given: see scribectl --help", command->name);
+        return complain(EXIT_USAGE, _("%s: too many paths are given: see scribectl --help"), command->name);
     return command->run(options);
 }
 
@@ -162,16 +164,16 @@ static int run(int argc, char **argv)
             printf("scribectl %s\n", SCRIBEFS_VERSION);
             return EXIT_OK;
         default:
-            return wrong_usage("wrong option");
+            return wrong_usage(_("wrong option"));
         }
     }
     if (optind == argc)
-        return wrong_usage("no command is given");
+        return wrong_usage(_("no command is given"));
     const char *name = argv[optind];
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0)
             return run_command(&commands[i], &options, argc - optind, argv + optind);
-    return complain(EXIT_USAGE, "%s: no such command: see scribectl --help", name);
+    return complain(EXIT_USAGE, _("%s: no such command: see scribectl --help"), name);
 }
 
 int main(int argc, char **argv)
@@ -182,7 +184,7 @@ int main(int argc, char **argv)
     wording_open(catalogues, WORDING_AUTO, &wording, NULL); /* without one, in English */
     int code = run(argc, argv);
     if (fflush(stdout) != 0 && code == EXIT_OK)
-        code = complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+        code = complain(EXIT_GENERAL, _("cannot write the output: %s"), strerror(errno));
     wording_free(wording);
     return code;
 }

@@ -72,14 +72,14 @@ static int print(const cJSON *object, bool json)
     else if (!json)
         put_found(&out, object, screen_is_terminal());
     if (buffer_error(&out) < 0 || (json && !text))
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     fwrite(out.data, 1, out.len, stdout);
     if (fflush(stdout) != 0)
-        return complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+        return complain(EXIT_GENERAL, _("cannot write the output: %s"), strerror(errno));
     if (!json && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "more")))
-        complain(EXIT_OK, "there are more than these: add a word, or raise -n");
+        complain(EXIT_OK, _("there are more than these: add a word, or raise -n"));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "building")))
-        complain(EXIT_OK, "not all transcripts have been read yet: try again in a moment");
+        complain(EXIT_OK, _("not all transcripts have been read yet: try again in a moment"));
     return cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(object, "found")) ? EXIT_OK : EXIT_NOT_FOUND;
 }
 
@@ -101,7 +101,7 @@ int ctl_search(const struct ctl_options *options)
     if (!extra || !json_add_bytes(extra, "words", words.data) ||
         !cJSON_AddNumberToObject(extra, "limit", options->limit > 0 ? options->limit : LIMIT)) {
         cJSON_Delete(extra);
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     }
     code = connection_ask(&c, "search", "", extra);
     if (code == EXIT_OK)

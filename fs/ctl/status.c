@@ -19,11 +19,11 @@
 static int print(const struct buffer *text)
 {
     if (buffer_error(text) < 0)
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     fwrite(text->data ? text->data : "", 1, text->len, stdout);
     /* A pipe whose reader has gone ends the program with SIGPIPE; a full disk is said. */
     if (fflush(stdout) != 0)
-        return complain(EXIT_GENERAL, "cannot write the output: %s", strerror(errno));
+        return complain(EXIT_GENERAL, _("cannot write the output: %s"), strerror(errno));
     return EXIT_OK;
 }
 
@@ -33,7 +33,7 @@ static int print_json(const cJSON *object, bool on_one_line)
     cleanup_buffer struct buffer out = {0};
     if (text)
         buffer_printf(&out, "%s\n", text);
-    return text ? print(&out) : complain(EXIT_GENERAL, "out of memory");
+    return text ? print(&out) : complain(EXIT_GENERAL, _("out of memory"));
 }
 
 static int print_once(const struct answer *a, bool terminal, bool of_all)
@@ -48,7 +48,7 @@ static int print_once(const struct answer *a, bool terminal, bool of_all)
     if (!terminal && of_all)
         show_spending(a, &text);
     if (!terminal && a->trouble)
-        complain(EXIT_OK, "attention: %s", a->trouble);
+        complain(EXIT_OK, _("attention: %s"), a->trouble);
     return print(&text);
 }
 
@@ -90,7 +90,7 @@ int ctl_status(const struct ctl_options *options)
         if (options->json)
             code = print_json(object, options->watch);
         else if (answer_read(object, &a) < 0)
-            code = complain(EXIT_GENERAL, "out of memory");
+            code = complain(EXIT_GENERAL, _("out of memory"));
         else if (options->watch)
             code = print_again(&a, terminal, &screen, &said);
         else

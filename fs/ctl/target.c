@@ -26,9 +26,9 @@ static int mounts_read(struct mounts *m)
 {
     cleanup_file FILE *file = fopen("/proc/self/mountinfo", "re");
     if (!file)
-        return complain(EXIT_GENERAL, "/proc/self/mountinfo: %s", strerror(errno));
+        return complain(EXIT_GENERAL, _("/proc/self/mountinfo: %s"), strerror(errno));
     if (mountinfo_read(file, "fuse.scribefs", &m->entries, &m->count) < 0)
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     return EXIT_OK;
 }
 
@@ -141,11 +141,11 @@ static int named_store(const struct mounts *m, const char *given, char **store)
 {
     cleanup_free char *path = realpath(given, NULL);
     if (!path)
-        return complain(EXIT_NOT_FOUND, "%s: %s: give the store's directory with -s", given, strerror(errno));
+        return complain(EXIT_NOT_FOUND, _("%s: %s: give the store's directory with -s"), given, strerror(errno));
     const struct mountinfo *mount = mount_of(m, path);
     bool is_mountpoint = mount && *path_below(path, mount->mountpoint) == '\0';
     *store = is_mountpoint ? strdup(mount->source) : steal_ptr(path);
-    return *store ? EXIT_OK : complain(EXIT_GENERAL, "out of memory");
+    return *store ? EXIT_OK : complain(EXIT_GENERAL, _("out of memory"));
 }
 
 static int only_store(const struct mounts *m, char **store)
@@ -153,13 +153,13 @@ static int only_store(const struct mounts *m, char **store)
     for (size_t i = 1; i < m->count; i++)
         if (strcmp(m->entries[i].source, m->entries[0].source) != 0)
             return complain(EXIT_USAGE,
-                            "several stores are mounted: which one is meant: name it with -s STORE");
+                            _("several stores are mounted: which one is meant: name it with -s STORE"));
     if (m->count == 0)
         return complain(EXIT_NOT_FOUND,
-                        "no scribefs is mounted: mount one with \"scribefs STORE MOUNTPOINT\", or "
-                        "name its store with -s STORE");
+                        _("no scribefs is mounted: mount one with \"scribefs STORE MOUNTPOINT\", or "
+                        "name its store with -s STORE"));
     *store = strdup(m->entries[0].source);
-    return *store ? EXIT_OK : complain(EXIT_GENERAL, "out of memory");
+    return *store ? EXIT_OK : complain(EXIT_GENERAL, _("out of memory"));
 }
 
 static int find_store(const struct ctl_options *options, const struct mounts *m, char **store)
@@ -191,25 +191,25 @@ int target_find(const struct ctl_options *options, struct target *out)
         return code;
     t.paths = calloc((size_t)options->path_count + 1, sizeof *t.paths);
     if (!t.paths)
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     for (; t.count < options->path_count; t.count++) {
         const char *given = options->paths[t.count];
         char *path = translate(&mounts, given, &t.store);
         if (!path && is_trashed(&mounts, given, t.store))
             return complain(EXIT_NOT_FOUND,
-                            "%s: it is in the trash, where nothing is transcribed: move it back, then ask again", given);
+                            _("%s: it is in the trash, where nothing is transcribed: move it back, then ask again"), given);
         /* Nothing in the inbox from here: then it is meant from the inbox. */
         if (!path && given[0] != '/')
             path = strdup(given);
         if (!path)
-            return complain(EXIT_NOT_FOUND, "%s: it is not in the inbox of %s: give a path in the inbox",
+            return complain(EXIT_NOT_FOUND, _("%s: it is not in the inbox of %s: give a path in the inbox"),
                             given, t.store);
         t.paths[t.count] = path;
     }
     if (t.count == 0) {
         t.paths[0] = strdup("");
         if (!t.paths[0])
-            return complain(EXIT_GENERAL, "out of memory");
+            return complain(EXIT_GENERAL, _("out of memory"));
         t.count = 1;
     }
     *out = t;

@@ -101,7 +101,7 @@ static int judge(const struct waiting *w, const struct answer *a, const char *pa
     if (a->timed_out) {
         size_t open = a->counts[ITEM_ARRIVING] + a->counts[ITEM_QUEUED] + a->counts[ITEM_RUNNING];
         return complain(EXIT_TIMEOUT,
-                        "%s: not done in time (%zu to go): it goes on by itself, wait again to see the end",
+                        _("%s: not done in time (%zu to go): it goes on by itself, wait again to see the end"),
                         *path ? path : "inbox", open);
     }
     /* Counted even if the list was cut. */
@@ -125,7 +125,7 @@ static int wait_for(struct waiting *w, const char *path)
         }
         cJSON_Delete(object);
         if (rc < 0)
-            return complain(EXIT_GENERAL, "out of memory");
+            return complain(EXIT_GENERAL, _("out of memory"));
         if (!w->options->json)
             show(w, &a);
         if (a.final)

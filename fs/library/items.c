@@ -197,6 +197,23 @@ int library_items(struct library *lib, const char *path, struct item **items, si
     return 0;
 }
 
+int library_item(struct library *lib, struct file_id id, struct item *item, char **settings)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    *settings = NULL;
+    if (!r || !r->links)
+        return -ENOENT;
+    int rc = item_fill(lib, r->links, item);
+    if (rc || !r->job || r->job->unreadable)
+        return rc;
+    *settings = strdup(r->job->settings);
+    if (*settings)
+        return 0;
+    item_clear(item);
+    return -ENOMEM;
+}
+
 struct looked_up {
     const char *path;
     struct job_start *out;

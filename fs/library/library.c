@@ -235,6 +235,7 @@ void library_free(struct library *lib)
     free(e);
     DL_FOREACH_SAFE(lib->later, e, next_e)
     free(e);
+    status_rules_free(lib);
     struct folder *f, *next_f;
     HASH_ITER(by_id, lib->folders_by_id, f, next_f)
     {

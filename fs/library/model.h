@@ -153,6 +153,7 @@ struct library {
     uint64_t device;
     struct library_hooks hooks;
     const struct wording *wording; /* of the status texts */
+    struct status_rule *status_rules; /* by path; empty: they are shown everywhere */
     struct folder *folders_by_id, *folders_by_path;
     struct recording *recordings;
     struct job *jobs;
@@ -323,6 +324,12 @@ void link_not_to_render(struct library *lib, struct link *link);
 /* At the start: shows at once what is ready in the cache. Waits for the disk. */
 void link_show_ready(struct library *lib, struct link *link);
 struct timespec view_mtime(const struct link *link, enum view_format format);
+
+/* ---- where status texts are shown (status_files.c) ---- */
+bool status_files_shown(const struct library *lib, const char *path);
+/* A folder was renamed. */
+void status_rules_move(struct library *lib, const char *from, const char *to);
+void status_rules_free(struct library *lib);
 
 /* ---- for people (items.c) ---- */
 enum item_state item_state_of(enum job_state state);

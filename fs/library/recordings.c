@@ -270,6 +270,7 @@ void library_move_directory(struct library *lib, const char *from, const char *t
             continue;
         folder_set_path(lib, f, path);
     }
+    status_rules_move(lib, from, to);
     index_move_directories(lib->index, from, to);
     if (lib->hooks.changed)
         lib->hooks.changed(lib->hooks.context);

@@ -35,7 +35,7 @@ bool view_possible(const struct link *l, enum view_format format)
 bool view_wanted(const struct library *lib, const struct link *l, enum view_format format)
 {
     const struct job *job = link_job(l);
-    if (!job)
+    if (!job || (view_is_status(format) && !status_files_shown(lib, l->folder->path)))
         return false;
     if (format == VIEW_TRANSCRIBING)
         return (job->state == JOB_QUEUED || job->state == JOB_RUNNING) && !view_hidden(l, format);

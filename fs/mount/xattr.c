@@ -1,5 +1,5 @@
 /* Extended attributes: those of the backing files, as the backing filesystem answers. Views have none but the ACL
- * of their recording, the top has none. */
+ * of their recording, the top has none. What user.scribefs.* answers is made here, for recordings and views alike. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,7 +7,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
+#include "fs/inbox/facts.h"
 #include "fs/mount/acl.h"
 #include "fs/mount/credentials.h"
 #include "fs/mount/internal.h"
@@ -40,6 +42,8 @@ static int refusal(fuse_ino_t ino)
 static int answered(struct mount *m, fuse_ino_t ino, const char *name, bool *done)
 {
     *done = false;
+    if (fact_is_name(name))
+        return -EPERM;
     if (!acl_is_name(name))
         return 0;
     if (!m->acl)
@@ -150,6 +154,46 @@ static ssize_t get_acl(struct mount *m, fuse_ino_t ino, const char *name, char *
     return n == -EOPNOTSUPP ? -ENODATA : n;
 }
 
+/* May this caller read the file? The kernel asks that of user.* only where it knows the rights. */
+static int may_read(fuse_req_t req, struct mount *m, struct node *n)
+{
+    if (n->kind == NODE_VIEW)
+        return view_permits(req, m, n, R_OK);
+    if (m->acl || !m->privileged)
+        return 0;
+    cleanup_close int fd = resolve_path(m, n);
+    if (fd < 0)
+        return fd;
+    cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+    int rc = credentials_assume(m, req, &as);
+    return rc ? rc : faccessat(fd, "", R_OK, AT_EACCESS | AT_EMPTY_PATH) ? -errno : 0;
+}
+
+static ssize_t get_fact(fuse_req_t req, struct mount *m, fuse_ino_t ino, const char *name, char *data, size_t size)
+{
+    struct node *n = node_get(&m->nodes, ino);
+    bool asked = n && (n->kind == NODE_VIEW || (n->kind == NODE_REAL && S_ISREG(n->type)));
+    ssize_t rc = !n ? -ESTALE : asked ? may_read(req, m, n) : -ENODATA;
+    struct file_id id = n ? n->file : (struct file_id){0};
+    node_put(&m->nodes, n);
+    struct item item;
+    cleanup_free char *settings = NULL;
+    if (!rc)
+        rc = library_item(m->config.library, id, &item, &settings);
+    if (rc)
+        return rc == -ENOENT ? -ENODATA : rc;
+    cleanup_buffer struct buffer value = {0};
+    rc = fact_value(&item, settings, name, &value);
+    item_clear(&item);
+    if (rc)
+        return rc;
+    if (size && value.len > size)
+        return -ERANGE;
+    if (size)
+        memcpy(data, value.data, value.len);
+    return (ssize_t)value.len;
+}
+
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
     struct mount *m = mount_of(req);
@@ -158,6 +202,10 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     cleanup_free char *data = size ? malloc(size) : NULL;
     if (acl_is_name(name)) {
         reply_value(req, m, size, data, size && !data ? -ENOMEM : get_acl(m, ino, name, data, size));
+        return;
+    }
+    if (fact_is_name(name)) {
+        reply_value(req, m, size, data, size && !data ? -ENOMEM : get_fact(req, m, ino, name, data, size));
         return;
     }
     ssize_t n = size && !data ? -ENOMEM : target(m, ino, -ENODATA, &fd, path);

@@ -72,3 +72,64 @@ chinese() { # FILE REGEX, in UTF-8 whatever the locale is
     contains "$MNT/status.txt" '^Recordings: no recordings$'
     contains "$LOG" 'status texts are in English'
 }
+
+fact() { # NAME FILE: the value, or "-"
+    getfattr --absolute-names --only-values -n "user.scribefs.$1" "$2" 2>/dev/null || echo -n -
+}
+
+fact_is() { # NAME FILE VALUE
+    [ "$(fact "$1" "$2")" = "$3" ]
+}
+
+# bats test_tags=core
+@test "without status files a failure is in status.txt and in attributes, which are not listed, not copied and not changed" {
+    fake_worker
+    hold_workers
+    start_mount status.files=no,workers=1
+    recording "$INBOX/good.wav"
+    wait_for fact_is state "$INBOX/good.wav" running
+    recording "$INBOX/bad.wav" "fail media.decode"
+    wait_for fact_is state "$INBOX/bad.wav" queued
+    assert_equal "$(fact progress "$INBOX/bad.wav")" 0
+    wait_for fact_is progress "$INBOX/good.wav" "recognising 4000/10000 ms"
+    assert_equal "$(names "$INBOX")" "bad.wav good.wav"
+    free_workers
+    transcribed "$INBOX/good"
+    wait_for fact_is error "$INBOX/bad.wav" media.decode
+    assert_equal "$(fact state "$INBOX/bad.wav")" failed
+    wait_for contains "$MNT/status.txt" 'damaged and cannot be played'
+    assert_equal "$(fact state "$INBOX/good.txt")/$(fact backend "$INBOX/good.txt")/$(fact error "$INBOX/good.txt")" done/local/-
+    assert_equal "$(fact job "$INBOX/good.txt" | wc -c)" 64
+    assert_equal "$(fact job "$INBOX/good.txt")" "$(fact job "$INBOX/good.wav")"
+    assert_equal "$(fact state "$INBOX")" -
+    refute setfattr -n user.scribefs.state -v done "$INBOX/good.wav" 2>/dev/null
+    refute setfattr -n user.scribefs.state -v done "$INBOX/good.txt" 2>/dev/null
+    refute setfattr -x user.scribefs.state "$INBOX/good.wav" 2>/dev/null
+    # What carries attributes along takes those of the file and none of ours, out of the mount and into it.
+    if setfattr -n user.note -v kept "$INBOX/good.wav" 2>/dev/null; then
+        assert_equal "$(getfattr --absolute-names "$INBOX/good.wav" | grep user)" user.note
+        mkdir "$T/out"
+        cp -a "$INBOX/good.wav" "$INBOX/good.txt" "$T/out/"
+        rsync -aX "$INBOX/" "$T/synced/"
+        (cd "$INBOX" && tar --xattrs -cf "$T/all.tar" .) && tar --xattrs -xf "$T/all.tar" -C "$T/out" ./bad.wav
+        assert_equal "$(getfattr -R --absolute-names -d "$T/out" "$T/synced" | grep -c '^user.scribefs')" 0
+        assert_equal "$(getfattr -R --absolute-names -d "$T/synced" | grep user)" 'user.note="kept"'
+        mkdir "$INBOX/in"
+        cp -a "$T/out/good.wav" "$INBOX/in/"
+        mv "$INBOX/bad.wav" "$T/out/moved.wav"
+        mv "$T/out/moved.wav" "$INBOX/in/"
+        rsync -aX "$T/synced/" "$INBOX/in/synced/"
+        assert_equal "$(getfattr --absolute-names -d "$INBOX/in/good.wav" | grep user)" 'user.note="kept"'
+        wait_for fact_is state "$INBOX/in/good.wav" done
+    fi
+    # Other users learn no more than they may read.
+    if [ "$(id -u)" = 0 ]; then
+        local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups getfattr --absolute-names --only-values
+            -n user.scribefs.state)
+        assert_equal "$("${nobody[@]}" "$INBOX/good.wav" "$INBOX/good.txt")" donedone
+        chmod 600 "$INBOX/good.wav"
+        refute "${nobody[@]}" "$INBOX/good.wav" 2>/dev/null
+        wait_for refute "${nobody[@]}" "$INBOX/good.txt" 2>/dev/null # the kernel is told soon after
+    fi
+    allow_log 'media\.decode|fail'
+}
