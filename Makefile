@@ -235,6 +235,8 @@ install: all
 	$(INSTALL) -D -m 644 man/scribefs-1.schema.json $(ROOT_DIR)/share/scribefs/scribefs-1.schema.json
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	for mo in $(CATALOGUES:$(BUILD)/%=%); do $(INSTALL) -D -m 644 $(BUILD)/$$mo $(ROOT_DIR)/share/$$mo || exit; done
+	$(INSTALL) -d $(ROOT_DIR)/share/doc/scribefs/examples
+	$(INSTALL) fs/hooks/examples/* $(ROOT_DIR)/share/doc/scribefs/examples/
 	if [ -e build/vosk/.stamp ]; then \
 		$(INSTALL) -d $(ROOT_DIR)/lib/scribefs/vosk && \
 		cp -R build/vosk/lib build/vosk/model $(ROOT_DIR)/lib/scribefs/vosk/ && \
@@ -245,7 +247,7 @@ uninstall:
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	rm -f $(patsubst $(BUILD)/%,$(ROOT_DIR)/share/%,$(CATALOGUES))
-	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs
+	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs $(ROOT_DIR)/share/doc/scribefs
 .PHONY: uninstall
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')

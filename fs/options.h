@@ -9,6 +9,7 @@
 #include "backend/local/local.h"
 #include "backend/openai/openai.h"
 #include "cache/render/look.h"
+#include "fs/hooks/hooks.h"
 #include "fs/inbox/settle.h"
 #include "fs/inbox/watch.h"
 #include "fs/inbox/wording.h"
@@ -41,6 +42,7 @@ struct options {
     int hang_seconds, memory_mb;
     enum backend_choice backend;
     char *hotwords_file, *context_file, *prompt_file;
+    struct hooks_settings hooks; /* its texts belong to the options */
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
     struct render_look look; /* how views look unless a folder says otherwise */
     bool status_files; /* talk.transcribing.txt and talk.FAILED.txt are shown */

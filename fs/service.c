@@ -30,6 +30,7 @@
 #include "cache/search.h"
 #include "fs/control.h"
 #include "fs/explain.h"
+#include "fs/hooks/hooks.h"
 #include "fs/inbox/compare.h"
 #include "fs/inbox/intake.h"
 #include "fs/inbox/status.h"
@@ -42,11 +43,13 @@
 #include "fs/layout.h"
 #include "fs/library.h"
 #include "fs/log.h"
+#include "fs/network.h"
 #include "fs/mount/mount.h"
 #include "fs/options.h"
 #include "fs/program.h"
 #include "fs/recognisers.h"
 #include "fs/reporter.h"
+#include "fs/view_text.h"
 #include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
@@ -75,6 +78,7 @@ struct service {
     struct watch *watch; /* NULL: none */
     struct runner *runner;
     struct control *control;
+    struct hooks *hooks; /* NULL: none is set */
     struct mount *mount;
     struct loop_timer *render_timer;
     atomic_bool work_posted, change_posted, render_posted;
@@ -180,6 +184,12 @@ static void on_reread(void *context, struct file_id id)
 {
     struct service *s = context;
     intake_reread(s->intake, id);
+}
+
+static int text_of(void *context, const char *path, struct buffer *out)
+{
+    struct service *s = context;
+    return view_text(s->library, s->layout.inbox_fd, path, VIEW_TXT, out);
 }
 
 static void on_index_trouble(void *context, const struct error *trouble)

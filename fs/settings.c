@@ -163,6 +163,13 @@ const struct setting settings_table[] = {
     LONG("openai", "max_seconds", server.max_seconds, 10, 864000, NULL),
     INTEGER("openai", "parallel", server.parallel, 1, 64, NULL),
 
+    TEXT("hooks", "on_done", hooks.on_done, NULL),
+    TEXT("hooks", "on_failed", hooks.on_failed, NULL),
+    INTEGER("hooks", "timeout_seconds", hooks.timeout_seconds, 1, 86400, NULL),
+    TEXT("hooks", "webhook_url", hooks.webhook_url, NULL),
+    PATH("hooks", "webhook_secret_file", hooks.webhook_secret_file, NULL),
+    SWITCH("hooks", "webhook_text", hooks.webhook_text, NULL),
+
     PATH("log", "log", log, "log file instead of stderr or syslog"),
 };
 const size_t settings_count = sizeof settings_table / sizeof *settings_table;
@@ -184,7 +191,7 @@ bool settings_set_has(const struct settings_set *set, const struct setting *s)
 /* Its key alone would not say what it is about. */
 static bool carries_section(const struct setting *s)
 {
-    return strcmp(s->section, "status") == 0 || strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
+    return strcmp(s->section, "hooks") == 0 || strcmp(s->section, "status") == 0 || strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
            strcmp(s->section, "openai") == 0;
 }
 

@@ -302,6 +302,7 @@ int hooks_new(const struct hooks_config *config, struct hooks **out, struct erro
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
     h->config = *config;
     h->config.settings = NULL;
+    h->config.network = NULL;
     h->config.mountpoint = strdup(config->mountpoint);
     h->timer = loop_timer(config->loop, on_timer, h);
     int rc = h->config.mountpoint && h->timer ? 0 : error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");

@@ -12,6 +12,7 @@
 
 struct buffer;
 struct hooks;
+struct http_config;
 struct index;
 struct item;
 struct loop;
@@ -27,7 +28,7 @@ struct hooks_settings {
 
 struct hooks_config {
     const struct hooks_settings *settings; /* read by hooks_new() only */
-    const char *ca_file, *proxy, *no_proxy; /* as in http.h */
+    const struct http_config *network; /* read by hooks_new() only */
     const char *mountpoint;                 /* copied */
     struct loop *loop;
     struct index *index;

@@ -160,13 +160,10 @@ int webhook_new(const struct hooks_config *config, struct webhook **out, struct 
         webhook_free(w);
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
     }
-    rc = http_new(config->loop,
-                  &(struct http_config){
-                      .ca_file = config->ca_file, .proxy = config->proxy, .no_proxy = config->no_proxy},
-                  &w->http);
+    rc = http_new(config->loop, config->network, &w->http);
     if (rc != 0) {
-        error_set(err, ERROR_PERSON, -rc, "config.value", "ca_file=%s: %s", config->ca_file ? config->ca_file : "",
-                  strerror(-rc));
+        error_set(err, ERROR_PERSON, -rc, "config.value", "ca_file=%s: %s",
+                  config->network->ca_file ? config->network->ca_file : "", strerror(-rc));
         webhook_free(w);
         return rc;
     }

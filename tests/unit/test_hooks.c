@@ -8,6 +8,7 @@
 
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
+#include "backend/http.h"
 #include "fs/hooks/hooks.h"
 #include "fs/inbox/status.h"
 #include "tests/unit/index_support.h"
@@ -120,6 +121,7 @@ static int text_of(void *context, const char *path, struct buffer *out)
 static int open_hooks(struct world *w, struct error *err)
 {
     return hooks_new(&(struct hooks_config){.settings = &w->settings,
+                                            .network = &(struct http_config){0},
                                             .mountpoint = "/mnt/x",
                                             .loop = w->loop,
                                             .index = w->f->index,
