@@ -28,8 +28,13 @@ static int add_token(void *arg, const struct search_token *token)
     if (!more)
         return -ENOMEM;
     term->tokens = more;
-    more[term->count] = strndup(token->folded, token->length);
-    return more[term->count++] ? 0 : -ENOMEM;
+    char *copy = malloc(token->length + 1);
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, token->folded, token->length);
+    copy[token->length] = '\0';
+    more[term->count++] = copy;
+    return 0;
 }
 
 static int add_term(struct search_query *q, const char *text, size_t length)

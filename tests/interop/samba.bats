@@ -280,3 +280,19 @@ full() {
     full && mapfile -t -O ${#tests[@]} tests < <(torture_tests smb2.notify smb2.lease smb2.oplock smb2.durable-open smb2.durable-v2-open)
     as_on_plain "${tests[@]}"
 }
+
+@test "the mount itself as a share: the pages, and search, whose links lead to the recordings" {
+    shared
+    recording "$INBOX/talk.wav" "say the new budget"
+    transcribed "$INBOX/talk"
+    wait_for smb_finds
+    smb top "cd search\\budget" "get hits.txt $T/hits.txt" "get talk.wav $T/back.wav"
+    assert_contains "$(cat "$T/hits.txt")" 'the new \[budget\]'
+    cmp "$T/back.wav" "$INBOX/talk.wav"
+    smb top "get status.html $T/status.html" "get metrics.txt $T/metrics.txt"
+    assert_contains "$(cat "$T/status.html")" '</html>'
+}
+
+smb_finds() {
+    smb top "cd search\\budget" ls 2>/dev/null | grep -q 'talk\.wav'
+}

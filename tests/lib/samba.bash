@@ -23,7 +23,7 @@ free_port() {
     py -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# samba_start [LINE…]: a server with the shares "mount" and "plain"; the lines are added to both. Call it after start_mount.
+# samba_start [LINE…]: a server with the shares "mount" (the inbox), "plain" and "top" (the whole mount); the lines are added to all. Call it after start_mount.
 samba_start() {
     local directory share line
     PLAIN=$T/plain
@@ -54,7 +54,7 @@ samba_start() {
             disable spoolss = yes
             disable netbios = yes
             load printers = no"
-        for share in "mount $INBOX" "plain $PLAIN"; do
+        for share in "mount $INBOX" "plain $PLAIN" "top $MNT"; do
             echo "[${share%% *}]
                 path = ${share#* }
                 read only = no"
