@@ -128,7 +128,7 @@ BUILD_DEPS := gcc libc6-dev make pkg-config libfuse3-dev libsqlite3-dev libcjson
 RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
-              bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba smbclient samba-testsuite \
+              bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba samba-vfs-modules smbclient samba-testsuite \
               python3-jsonschema python3-pydantic python3-pysrt python3-webvtt chromium
 # What the tests of a file manager's window need besides; without it they are skipped.
 WINDOW_DEPS := thunar gvfs gvfs-daemons dbus dbus-bin xvfb xdotool imagemagick adwaita-icon-theme
