@@ -52,6 +52,9 @@ struct index_link {
                                      anew; 0: not known */
     int64_t look_ms, named_ms;    /* wall clock: when the look, or the name or time of the recording, changed its views
                                      last; 0: not since the result was made */
+    /* What those outside were told of it last: a number of the caller's, 0 nothing; negative: not known. */
+    int told;
+    struct digest told_for; /* … of the job with this key */
 };
 
 /* Values are stored: never renumber. */

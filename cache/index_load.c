@@ -132,8 +132,8 @@ int index_load_recordings(struct index *ix, int (*fn)(void *arg, const struct in
 }
 
 #define LINKS_SQL                                                                                            \
-    "SELECT directory, name, dev, ino, base, hidden, hidden_for, look, listed, stamp, look_ms, named_ms"     \
-    " FROM links ORDER BY directory, name"
+    "SELECT directory, name, dev, ino, base, hidden, hidden_for, look, listed, stamp, look_ms, named_ms,"    \
+    " told, told_for FROM links ORDER BY directory, name"
 
 struct link_call {
     int (*fn)(void *arg, const struct index_link *l);
@@ -152,7 +152,9 @@ static int link_row(sqlite3_stmt *stmt, void *arg)
         .stamp = sqlite3_column_int64(stmt, 9),
         .look_ms = sqlite3_column_int64(stmt, 10),
         .named_ms = sqlite3_column_int64(stmt, 11),
+        .told = sqlite3_column_int(stmt, 12),
     };
+    column_digest(stmt, 13, &l.told_for);
     bool has_look = sqlite3_column_type(stmt, 7) != SQLITE_NULL;
     if (!column_string(stmt, 1, &l.name) || !column_string(stmt, 4, &l.base) || !column_string(stmt, 7, &l.look))
         return 0;

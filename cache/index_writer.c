@@ -48,8 +48,8 @@ static const char *const sql[STATEMENT_COUNT] = {
                                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [STATEMENT_DROP_RECORDING] = "DELETE FROM recordings WHERE dev = ?1 AND ino = ?2",
     [STATEMENT_PUT_LINK] = "REPLACE INTO links (directory, name, dev, ino, base, hidden, hidden_for,"
-                           " look, listed, stamp, look_ms, named_ms)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                           " look, listed, stamp, look_ms, named_ms, told, told_for)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [STATEMENT_DROP_LINK] = "DELETE FROM links WHERE directory = ?1 AND name = ?2",
     [STATEMENT_PUT_JOB] = "REPLACE INTO jobs (key, digest, settings, backend, state, attempts, not_before_ms,"
                           " error_class, error_sys, error_code, error_detail, checkpoint, duration_ms,"
@@ -187,6 +187,8 @@ static int put_link(struct index *ix, const struct index_link *l)
     sqlite3_bind_int64(stmt, 10, l->stamp);
     sqlite3_bind_int64(stmt, 11, l->look_ms);
     sqlite3_bind_int64(stmt, 12, l->named_ms);
+    sqlite3_bind_int(stmt, 13, l->told);
+    bind_digest(stmt, 14, &l->told_for);
     return run(ix, STATEMENT_PUT_LINK);
 }
 

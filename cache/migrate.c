@@ -100,6 +100,9 @@ static const char *const steps[] = {
     "ALTER TABLE links ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE links ADD COLUMN look_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE links ADD COLUMN named_ms INTEGER NOT NULL DEFAULT 0;",
+    /* 7: what those outside were told of each. */
+    "ALTER TABLE links ADD COLUMN told INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE links ADD COLUMN told_for BLOB CHECK (length(told_for) = 32);",
 };
 
 int migrate_newest(void)

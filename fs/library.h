@@ -42,6 +42,9 @@ struct library_hooks {
     void (*render)(void *context);
     /* A result is shown by a recording (again), or by none any more. Queue it. */
     void (*result)(void *context, const struct digest *job, bool shown);
+    /* A transcript of a recording is there, or could not be made, and everything that shows it can be seen: said once for each
+     * name and each job. Copy what you need. */
+    void (*told)(void *context, const struct item *item);
     void *context;
 };
 

@@ -192,6 +192,12 @@ static int text_of(void *context, const char *path, struct buffer *out)
     return view_text(s->library, s->layout.inbox_fd, path, VIEW_TXT, out);
 }
 
+static void on_told(void *context, const struct item *item)
+{
+    struct service *s = context;
+    hooks_tell(s->hooks, item->state == ITEM_FAILED ? HOOK_FAILED : HOOK_DONE, item);
+}
+
 static void on_index_trouble(void *context, const struct error *trouble)
 {
     (void)context;
@@ -381,6 +387,18 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                     .wording = s->wording,
                                     .state_fd = s->layout.state_fd,
                                     .started_ms = (int64_t)time(NULL) * 1000};
+    const struct http_config network = network_config(o);
+    rc = hooks_new(&(struct hooks_config){.settings = &o->hooks,
+                                          .network = &network,
+                                          .mountpoint = s->mountpoint,
+                                          .loop = s->loop,
+                                          .index = s->index,
+                                          .text = text_of,
+                                          .context = s,
+                                          .log = log_line},
+                   &s->hooks, err);
+    if (rc != 0)
+        return rc;
     return control_new(&(struct control_config){.loop = s->loop,
                                                 .library = s->library,
                                                 .search = s->search,
@@ -430,6 +448,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                                           .reread = on_reread,
                                                           .render = on_render,
                                                           .result = on_result,
+                                                          .told = on_told,
                                                           .context = s});
     return 0;
 }
@@ -570,6 +589,7 @@ void service_free(struct service *s)
         loop_post(s->loop, stop_loop, s);
         pthread_join(s->loop_thread, NULL);
     }
+    hooks_free(s->hooks);
     runner_free(s->runner);
     intake_free(s->intake);
     pool_free(s->pool);

@@ -191,7 +191,8 @@ bool settings_set_has(const struct settings_set *set, const struct setting *s)
 /* Its key alone would not say what it is about. */
 static bool carries_section(const struct setting *s)
 {
-    return strcmp(s->section, "hooks") == 0 || strcmp(s->section, "status") == 0 || strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
+    return strcmp(s->section, "hooks") == 0 || strcmp(s->section, "status") == 0 ||
+           strcmp(s->section, "dashscope") == 0 || strcmp(s->section, "publish") == 0 ||
            strcmp(s->section, "openai") == 0;
 }
 

@@ -167,13 +167,16 @@ static void begin(struct delivery *d)
         on_ended(d, &(struct hook_outcome){.again = true, .detail = err.detail});
 }
 
-/* Whoever it was for is not set any more. */
+/* Whoever it was for is not set any more, or may not be told. */
 static bool is_pointless(const struct delivery *d)
 {
     enum hook_event event = HOOK_DONE;
     cleanup_free char *path = hook_message_path(d->body, &event);
     const struct hooks *h = d->hooks;
-    return !path || (d->to_webhook ? !h->webhook : !programs_wants(h->programs, event));
+    if (!path || !d->to_webhook)
+        return !path || !programs_wants(h->programs, event);
+    return !h->webhook || (!webhook_stays_here(h->webhook) && h->config.stays_here &&
+                           h->config.stays_here(h->config.context, path));
 }
 
 static struct delivery *next_due(struct hooks *h, int64_t now, int64_t *next_ms)
@@ -254,10 +257,8 @@ void hooks_tell(struct hooks *h, enum hook_event event, const struct item *item)
     if (!h)
         return;
     bool program = programs_wants(h->programs, event);
-    bool webhook = h->webhook && (webhook_stays_here(h->webhook) || !h->config.stays_here ||
-                                  !h->config.stays_here(h->config.context, item->path));
     cleanup_buffer struct buffer body = {0};
-    if (!program && !webhook)
+    if (!program && !h->webhook)
         return;
     if (hook_message(event, item, wall_now_ms(), &body) != 0) {
         h->config.log(LOG_NOTICE, "a hook is left out: out of memory");
@@ -265,7 +266,7 @@ void hooks_tell(struct hooks *h, enum hook_event event, const struct item *item)
     }
     if (program)
         add(h, false, body.data);
-    if (webhook)
+    if (h->webhook)
         add(h, true, body.data);
 }
 

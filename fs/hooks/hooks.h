@@ -32,7 +32,7 @@ struct hooks_config {
     const char *mountpoint;                 /* copied */
     struct loop *loop;
     struct index *index;
-    /* True if nothing about this recording (path relative to the inbox) may be told to another machine. */
+    /* True if nothing about this recording (path relative to the inbox) may be told to another machine. On the loop. */
     bool (*stays_here)(void *context, const char *path);
     /* Appends the text view of the recording. 0 or negative errno. On the loop. */
     int (*text)(void *context, const char *path, struct buffer *out);
@@ -43,7 +43,7 @@ struct hooks_config {
 /* *out is NULL when no hook is set. Takes up what an earlier daemon did not deliver. Before the loop runs. 0, or negative
  * errno and *err ("config.value"), which names the setting. */
 int hooks_new(const struct hooks_config *config, struct hooks **out, struct error *err);
-/* Any thread; copies what it needs, and never waits. NULL is fine. */
+/* Any thread; copies what it needs, never waits, and calls nobody but index_*() and loop_post(). NULL is fine. */
 void hooks_tell(struct hooks *h, enum hook_event event, const struct item *item);
 /* Programs are killed; what is not delivered is told again by the next daemon. After the loop has ended. NULL is fine. */
 void hooks_free(struct hooks *h);

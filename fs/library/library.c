@@ -33,6 +33,8 @@ void library_set_hooks(struct library *lib, const struct library_hooks *hooks)
 {
     LIBRARY_LOCK(lib);
     lib->hooks = *hooks;
+    if (hooks->told)
+        links_tell(lib);
 }
 
 void library_set_wording(struct library *lib, const struct wording *wording)
@@ -154,6 +156,10 @@ static int load_link(void *arg, const struct index_link *stored)
     l->hidden = stored->hidden;
     l->hidden_digested = stored->hidden_digested;
     l->hidden_for = stored->hidden_for;
+    l->told = stored->told == TOLD_DONE || stored->told == TOLD_FAILED ? (enum told_state)stored->told
+              : stored->told < 0                                        ? TOLD_UNKNOWN
+                                                                        : TOLD_NOTHING;
+    l->told_for = stored->told_for;
     link_attach(l, r);
     return link_load_look(lib, l, stored);
 }

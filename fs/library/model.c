@@ -292,7 +292,9 @@ void link_store(struct library *lib, const struct link *l)
                                                     .listed = l->look ? l->look->look.listed : 0,
                                                     .stamp = link_stamp(lib, l),
                                                     .look_ms = l->look_ms,
-                                                    .named_ms = l->named_ms});
+                                                    .named_ms = l->named_ms,
+                                                    .told = l->told,
+                                                    .told_for = l->told_for});
 }
 
 char *link_path(const struct link *l)

@@ -52,6 +52,9 @@ struct shared_look {
     UT_hash_handle hh;
 };
 
+/* Values are stored: never renumber. */
+enum told_state { TOLD_UNKNOWN = -1, TOLD_NOTHING = 0, TOLD_DONE = 1, TOLD_FAILED = 2 };
+
 struct link {
     struct folder *folder;
     struct recording *recording; /* NULL: a ghost */
@@ -68,6 +71,8 @@ struct link {
     struct shared_look *look; /* NULL: library->look */
     uint32_t revision;        /* counts what its views are made of: look, name, time of the recording */
     int64_t look_ms, named_ms; /* as in struct index_link */
+    enum told_state told;      /* of the job told_for */
+    struct digest told_for;
     bool to_render; /* in library->to_render */
     struct link *render_prev, *render_next;
     UT_hash_handle by_name; /* in the folder */
@@ -330,6 +335,11 @@ bool status_files_shown(const struct library *lib, const char *path);
 /* A folder was renamed. */
 void status_rules_move(struct library *lib, const char *from, const char *to);
 void status_rules_free(struct library *lib);
+/* ---- what was told of it (told.c) ---- */
+/* After every change of the state of its job or of its views. */
+void link_tell(struct library *lib, struct link *link);
+/* What an earlier daemon did not come to. */
+void links_tell(struct library *lib);
 
 /* ---- for people (items.c) ---- */
 enum item_state item_state_of(enum job_state state);

@@ -161,6 +161,10 @@ static void link_swap(struct library *lib, struct link *a, struct link *b)
     b->hidden = was.hidden;
     b->hidden_digested = was.hidden_digested;
     b->hidden_for = was.hidden_for;
+    a->told = was_b.told;
+    a->told_for = was_b.told_for;
+    b->told = was.told;
+    b->told_for = was.told_for;
     link_store(lib, a);
     link_store(lib, b);
     link_reconcile(lib, a);
@@ -209,6 +213,8 @@ int library_rename(struct library *lib, const struct place *from, const struct p
         l->hidden = hidden.hidden;
         l->hidden_digested = hidden.hidden_digested;
         l->hidden_for = hidden.hidden_for;
+        l->told = hidden.told;
+        l->told_for = hidden.told_for;
         look_unref(lib, l->look);
         l->look = look;
         l->look_ms = hidden.look_ms;

@@ -181,6 +181,7 @@ void view_rendered(struct library *lib, struct link *l, enum view_format format,
     if (size < 0) { /* there is no such view of this result */
         view_withdraw(lib, l, v);
         v->none = true;
+        link_tell(lib, l);
         return;
     }
     v->none = false;
@@ -188,6 +189,7 @@ void view_rendered(struct library *lib, struct link *l, enum view_format format,
     v->size = size;
     v->mtime = view_mtime(l, format);
     view_show(lib, l, v, other);
+    link_tell(lib, l);
 }
 
 static void changed(struct library *lib)
@@ -205,6 +207,7 @@ void link_reconcile(struct library *lib, struct link *l)
     }
     for (enum view_format i = 0; i < VIEW_FORMATS; i++)
         (view_is_status(i) ? status_reconcile : result_reconcile)(lib, l, i);
+    link_tell(lib, l);
     changed(lib);
 }
 
@@ -311,8 +314,9 @@ void library_announced(struct library *lib, const struct announcement *a, int re
     } else if (a->kind == ANNOUNCE_DELETE && v->state == VIEW_GOING) {
         v->state = VIEW_ABSENT;
         invalidate(lib, l, format);
-        link_tidy(lib, l);
     }
+    link_tell(lib, l);
+    link_tidy(lib, l);
     changed(lib);
 }
 
@@ -329,6 +333,7 @@ void library_set_announcing(struct library *lib, bool on)
             if (l->views[i].state == VIEW_PENDING) {
                 l->views[i].state = VIEW_VISIBLE;
                 invalidate(lib, l, l->views[i].format);
+                link_tell(lib, l);
             }
     changed(lib);
 }
@@ -532,6 +537,7 @@ int library_confirm_view(struct library *lib, struct file_id directory, const ch
         return -ENOENT;
     v->state = VIEW_VISIBLE;
     describe(lib, l, format, out);
+    link_tell(lib, l);
     changed(lib);
     return 0;
 }
@@ -546,6 +552,7 @@ int library_withdraw_view(struct library *lib, struct file_id directory, const c
     if (!v || v->state != VIEW_GOING)
         return -ENOENT;
     v->state = VIEW_ABSENT;
+    link_tell(lib, l);
     link_tidy(lib, l);
     changed(lib);
     return 0;
