@@ -78,6 +78,9 @@ void index_close_reader(struct index *ix);
 
 /* Prepares the writer's statements. An SQLite result code. */
 int index_prepare_writer(struct index *ix);
+/* Makes one statement, whose values are bound, and one change, on the writer thread. SQLite result codes. */
+int index_run(struct index *ix, enum statement which);
+int index_apply(struct index *ix, const struct op *op);
 /* Starts the writer thread. 0 or negative errno. */
 int index_start_writer(struct index *ix);
 /* Waits until it has written everything, or given up. What it could not write is left in the queue. */
