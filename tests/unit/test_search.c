@@ -152,6 +152,39 @@ static void hits_are_marked_where_they_are(void **state)
     search_query_clear(&q);
 }
 
+static void nonsense_does_no_harm(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a", "Z", " ", "\"", "*", "\xe4\xbc\x9a", "\xff", "\xe4\xbc", "\xcc\x81", "\n", "\xef\xbe\x9e",
+                                         "\xe1\x84\x92\xe1\x85\xac", "\xf0\x9f\x91\x8d", "\xe2\x80\x9c", "1", "+", "\xc5\x92"};
+    srandom(1);
+    for (int round = 0; round < 3000; round++) {
+        char words[64] = "", text[200] = "";
+        for (int i = 0; i < 8; i++)
+            strcat(words, pieces[(size_t)random() % COUNT(pieces)]);
+        for (int i = 0; i < 24; i++)
+            strcat(text, pieces[(size_t)random() % COUNT(pieces)]);
+        struct search_query q;
+        cleanup_free char *normal = search_normalise(text);
+        int rc = search_query_parse(words, &q);
+        assert_true(rc == 0 || rc == -EINVAL);
+        struct search_span *spans = NULL;
+        size_t count = 0;
+        bool more;
+        if (rc == 0)
+            assert_int_equal(search_query_find(&q, normal, 5, &spans, &count, &more), 0);
+        for (size_t i = 0; i < count; i++) {
+            cleanup_buffer struct buffer out = {0};
+            size_t at, length;
+            search_text_excerpt(normal, spans[i].begin, spans[i].end, (size_t)random() % 40, &out, &at, &length);
+            assert_true(at + length <= out.len);
+        }
+        free(spans);
+        search_query_clear(&q);
+        search_text_time(text, strlen(text), (size_t)random() % 100);
+    }
+}
+
 /* ---- Transcripts ---- */
 
 struct said {
@@ -478,6 +511,7 @@ int main(void)
         cmocka_unit_test(words_of_every_script),
         cmocka_unit_test(queries_are_taken_apart),
         cmocka_unit_test(hits_are_marked_where_they_are),
+        cmocka_unit_test(nonsense_does_no_harm),
         cmocka_unit_test(a_word_has_its_time),
         cmocka_unit_test(excerpts_are_cut_at_words_and_characters),
         CASE(words_are_found_with_their_times),
