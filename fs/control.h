@@ -19,8 +19,9 @@
  * failed and what it shows for that can be seen; "timed_out":true when T has passed first (no timeout_ms: no
  * limit). With "progress", status objects with "final":false before that, as for watch. A path that is not
  * known has two seconds to become known.
- *   {"command":"retry","path":P}, {"command":"restore","path":P}
- *       -> {"count":N}: failed recordings that are tried again; deleted views that are back.
+ *   {"command":"retry","path":P}, {"command":"restore","path":P}, {"command":"cancel","path":P}
+ *       -> {"count":N}: failed recordings that are tried again; deleted views that are back; jobs that waited or ran and
+ * end.
  *   {"command":"explain","path":P}
  *       -> which model is taken for the one recording at P and why, once it has been looked at: {"path","state","backend",
  * "backend_why","recogniser","model","why","call","language","taken":null or, of a finished one, "engine" of its JSON,

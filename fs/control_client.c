@@ -355,6 +355,21 @@ static void search(struct control_client *c, const cJSON *request)
         answer_error(c, "failed", "there is no search");
 }
 
+typedef int change_fn(struct library *library, const char *path, int *count);
+
+/* NULL: it is not a change. */
+static change_fn *find_change(const char *command)
+{
+    static const struct {
+        const char *command;
+        change_fn *fn;
+    } changes[] = {{"retry", library_retry}, {"restore", library_restore}, {"cancel", library_cancel}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        if (strcmp(changes[i].command, command) == 0)
+            return changes[i].fn;
+    return NULL;
+}
+
 static void answer_request(struct control_client *c, const cJSON *request)
 {
     const char *command = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request, "command"));
@@ -370,6 +385,7 @@ static void answer_request(struct control_client *c, const cJSON *request)
     }
     c->limit = (size_t)number_of(request, "limit", LIMIT_DEFAULT, LIMIT_MAX);
     int count = 0, rc;
+    change_fn *change;
     if (strcmp(command, "status") == 0) {
         answer_status(c, path, c->limit);
     } else if (strcmp(command, "wait") == 0) {
@@ -380,9 +396,8 @@ static void answer_request(struct control_client *c, const cJSON *request)
         explain(c, path);
     } else if (strcmp(command, "search") == 0) {
         search(c, request);
-    } else if (strcmp(command, "retry") == 0 || strcmp(command, "restore") == 0) {
-        rc = strcmp(command, "retry") == 0 ? library_retry(c->config->library, path, &count)
-                                           : library_restore(c->config->library, path, &count);
+    } else if ((change = find_change(command))) {
+        rc = change(c->config->library, path, &count);
         if (rc < 0)
             answer_errno(c, rc);
         else

@@ -347,5 +347,8 @@ int library_item(struct library *lib, struct file_id id, struct item *item, char
 int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);
 /* Failed jobs at path are queued again; *count = how many. 0 or -ENOENT. */
 int library_retry(struct library *lib, const char *path, int *count);
+/* Jobs at path that wait or run end, and are failures ("job.cancelled") until they are tried again; *count = how many. A
+ * job that runs ends once library_next_cancelled() has told of it. 0 or -ENOENT. */
+int library_cancel(struct library *lib, const char *path, int *count);
 /* Deleted views at path come back. */
 int library_restore(struct library *lib, const char *path, int *count);

@@ -1,7 +1,9 @@
-/* scribectl retry and restore. */
+/* scribectl retry, restore and cancel. */
 #include <stdio.h>
 
 #include "backend/base/buffer.h"
+#include "backend/base/cleanup.h"
+#include "fs/control_json.h"
 #include "fs/ctl/connection.h"
 #include "fs/ctl/target.h"
 #include "fs/inbox/status.h"
@@ -10,7 +12,20 @@ struct words {
     const char *command, *none, *one, *many;
 };
 
-static int change(struct connection *c, const struct words *words, const char *path)
+static int print_json(const char *path, int count)
+{
+    cJSON *o = cJSON_CreateObject();
+    cleanup_free char *text = o && json_add_bytes(o, "path", path) && cJSON_AddNumberToObject(o, "count", count)
+                                  ? cJSON_PrintUnformatted(o)
+                                  : NULL;
+    cJSON_Delete(o);
+    if (!text)
+        return complain(EXIT_GENERAL, _("out of memory"));
+    printf("%s\n", text);
+    return EXIT_OK;
+}
+
+static int change(struct connection *c, const struct words *words, const char *path, bool json)
 {
     cJSON *answer;
     int code = connection_ask(c, words->command, path, NULL);
@@ -21,6 +36,8 @@ static int change(struct connection *c, const struct words *words, const char *p
     const cJSON *number = cJSON_GetObjectItemCaseSensitive(answer, "count");
     int count = cJSON_IsNumber(number) ? number->valueint : 0;
     cJSON_Delete(answer);
+    if (json)
+        return print_json(path, count);
     cleanup_buffer struct buffer name = {0};
     status_escape(*path ? path : "inbox", &name);
     const char *shown = name.data ? name.data : "";
@@ -41,7 +58,7 @@ static int change_all(const struct ctl_options *options, const struct words *wor
     if (code != EXIT_OK)
         return code;
     for (int i = 0; i < target.count; i++) {
-        int one = change(&c, words, target.paths[i]);
+        int one = change(&c, words, target.paths[i], options->json);
         if (one == EXIT_NO_DAEMON)
             return one;
         if (one != EXIT_OK)
@@ -61,5 +78,12 @@ int ctl_restore(const struct ctl_options *options)
 {
     static const struct words words = {"restore", SAID("no transcript was deleted"), SAID("transcript is back"),
                                        "transcripts are back"};
+    return change_all(options, &words);
+}
+
+int ctl_cancel(const struct ctl_options *options)
+{
+    static const struct words words = {"cancel", SAID("nothing is waiting or running"), SAID("recording is cancelled"),
+                                       "recordings are cancelled"};
     return change_all(options, &words);
 }

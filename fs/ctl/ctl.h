@@ -21,6 +21,7 @@ int ctl_status(const struct ctl_options *options);
 int ctl_wait(const struct ctl_options *options);
 int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
+int ctl_cancel(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 int ctl_lint(const struct ctl_options *options);

@@ -10,37 +10,12 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
+#include "fs/ctl/commands.h"
 #include "fs/ctl/ctl.h"
 #include "fs/inbox/status.h"
 #include "fs/inbox/wording.h"
 #include "fs/program.h"
 #include "fs/version.h"
-
-static const char usage[] =
-    "Usage: scribectl [-s STORE] COMMAND\n"
-    "\n"
-    "Asks scribefs about the recordings in its inbox.\n"
-    "\n"
-    "  status [--watch] [--json] [PATH]      what is waiting, running, failed and done\n"
-    "  wait [--timeout SECONDS] [--json] [--quiet] PATH...\n"
-    "                                        until the transcripts are there\n"
-    "  retry PATH...                         try failed recordings again\n"
-    "  restore PATH...                       bring deleted transcripts back\n"
-    "  explain [--json] PATH...              which model a recording is given to, and why\n"
-    "  search [--json] [-n NUMBER] WORDS...  where something was said: all the words, \"a phrase\", begin*\n"
-    "  lint [--profile netflix|bbc] [--language CODE] [--json] FILE...\n"
-    "                                        what is wrong in subtitle files\n"
-    "\n"
-    "PATH is a recording, one of its transcripts, or a folder with all that is in it.\n"
-    "\n"
-    "  -s, --store STORE   which store; else $SCRIBEFS_STORE, else the mount that holds\n"
-    "                      PATH or the current directory, else the only one there is\n"
-    "  -h, --help\n"
-    "  -V, --version\n"
-    "\n"
-    "Exit codes: 0 all well, 1 it did not work, 2 wrong usage, 3 a recording failed or\n"
-    "a subtitle file breaks a hard rule, 4 timed out, 5 not found, 6 scribefs does not run\n"
-    "or may not be asked.\n";
 
 static struct wording *wording; /* set once, before anything is said */
 
@@ -67,21 +42,6 @@ static int wrong_usage(const char *what)
     return complain(EXIT_USAGE, _("%s: see scribectl --help"), what);
 }
 
-static const struct command {
-    const char *name;
-    int (*run)(const struct ctl_options *options);
-    const char *options; /* the letters it takes */
-    int least, most;     /* paths */
-} commands[] = {
-    {"status", ctl_status, "wj", 0, 1},
-    {"wait", ctl_wait, "tjq", 1, INT16_MAX},
-    {"retry", ctl_retry, "", 1, INT16_MAX},
-    {"restore", ctl_restore, "", 1, INT16_MAX},
-    {"explain", ctl_explain, "j", 1, INT16_MAX},
-    {"search", ctl_search, "jn", 1, INT16_MAX},
-    {"lint", ctl_lint, "jpl", 1, INT16_MAX},
-};
-
 static bool read_seconds(const char *text, double *seconds)
 {
     char *end;
@@ -99,36 +59,73 @@ static bool read_count(const char *text, int *count)
     return errno == 0 && end != text && *end == '\0' && n >= 1 && n <= 10000;
 }
 
+static int print_help(const struct command *command)
+{
+    cleanup_buffer struct buffer out = {0};
+    if (command)
+        command_help(command, &out);
+    else
+        commands_help(&out);
+    if (buffer_error(&out) < 0)
+        return complain(EXIT_GENERAL, _("out of memory"));
+    fputs(out.data, stdout);
+    return EXIT_OK;
+}
+
+/* For getopt_long(): every option of the table, those without a short form as well, and --help. */
+struct getopt_table {
+    struct option longs[24]; /* more than there are */
+    char shorts[64];
+};
+
+static void make_getopt_table(struct getopt_table *table)
+{
+    size_t n = 0;
+    char *s = stpcpy(table->shorts, "h");
+    for (; n < command_option_count && n + 2 < sizeof table->longs / sizeof *table->longs; n++) {
+        const struct command_option *o = &command_options[n];
+        table->longs[n] = (struct option){o->name, o->argument ? required_argument : no_argument, NULL, o->letter};
+        if (o->is_short) {
+            *s++ = o->letter;
+            s = stpcpy(s, o->argument ? ":" : "");
+        }
+    }
+    table->longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    table->longs[n] = (struct option){NULL, 0, NULL, 0};
+}
+
+static int set_option(struct ctl_options *options, int letter)
+{
+    options->watch |= letter == 'w';
+    options->json |= letter == 'j';
+    options->quiet |= letter == 'q';
+    if (letter == 'p')
+        options->profile = optarg;
+    if (letter == 'l')
+        options->language = optarg;
+    if (letter == 't' && !read_seconds(optarg, &options->timeout))
+        return wrong_usage(_("--timeout needs a number of seconds"));
+    if (letter == 'n' && !read_count(optarg, &options->limit))
+        return wrong_usage(_("-n needs a number of recordings, 1 to 10000"));
+    return EXIT_OK;
+}
+
 static int run_command(const struct command *command, struct ctl_options *options, int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"watch", no_argument, NULL, 'w'},         {"json", no_argument, NULL, 'j'},
-        {"timeout", required_argument, NULL, 't'}, {"quiet", no_argument, NULL, 'q'},
-        {"profile", required_argument, NULL, 'p'}, {"language", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
-    };
-    int letter;
+    struct getopt_table table;
+    int letter, code = EXIT_OK;
+    make_getopt_table(&table);
     optind = 0; /* begins anew, at argv[1] */
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "wjt:qn:p:l:h", longs, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(usage, stdout);
-            return EXIT_OK;
-        }
+    while (code == EXIT_OK && (letter = getopt_long(argc, argv, table.shorts, table.longs, NULL)) != -1) {
+        if (letter == 'h')
+            return print_help(command);
         if (letter == '?' || !strchr(command->options, letter))
             return complain(EXIT_USAGE, _("%s: wrong option: see scribectl --help"), command->name);
-        options->watch |= letter == 'w';
-        options->json |= letter == 'j';
-        options->quiet |= letter == 'q';
-        if (letter == 'p')
-            options->profile = optarg;
-        if (letter == 'l')
-            options->language = optarg;
-        if (letter == 't' && !read_seconds(optarg, &options->timeout))
-            return wrong_usage(_("--timeout needs a number of seconds"));
-        if (letter == 'n' && !read_count(optarg, &options->limit))
-            return wrong_usage(_("-n needs a number of recordings, 1 to 10000"));
+        code = set_option(options, letter);
     }
+    if (code != EXIT_OK)
+        return code;
     options->paths = argv + optind;
     options->path_count = argc - optind;
     if (options->path_count < command->least)
@@ -158,8 +155,7 @@ static int run(int argc, char **argv)
             options.store = optarg;
             break;
         case 'h':
-            fputs(usage, stdout);
-            return EXIT_OK;
+            return print_help(NULL);
         case 'V':
             printf("scribectl %s\n", SCRIBEFS_VERSION);
             return EXIT_OK;
@@ -170,9 +166,9 @@ static int run(int argc, char **argv)
     if (optind == argc)
         return wrong_usage(_("no command is given"));
     const char *name = argv[optind];
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return run_command(&commands[i], &options, argc - optind, argv + optind);
+    const struct command *command = command_find(name);
+    if (command)
+        return run_command(command, &options, argc - optind, argv + optind);
     return complain(EXIT_USAGE, _("%s: no such command: see scribectl --help"), name);
 }
 

@@ -74,6 +74,10 @@ static const struct message messages[] = {
      SAID("The speech recogniser was replaced by another one."),
      SAID("Nothing needs to be done: the recording is given to the new one by itself.")},
 
+    {"job.cancelled",
+     SAID("Somebody cancelled this transcription."),
+     SAID("Delete this file, or use \"scribectl retry\", to begin it again.")},
+
     /* The settings of a folder. */
     {"folder.cannot",
      SAID("The settings of this folder ask for something that cannot be done for it."),

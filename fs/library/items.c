@@ -288,6 +288,30 @@ int library_retry(struct library *lib, const char *path, int *count)
     return n < 0 ? n : n == 0 && *path ? -ENOENT : 0;
 }
 
+static int cancel_link(struct library *lib, struct link *l, void *arg)
+{
+    struct job *job = l->recording->job;
+    if (!job || job->unreadable || job->stopped || (job->state != JOB_QUEUED && job->state != JOB_RUNNING))
+        return 0;
+    ++*(int *)arg;
+    if (!job->claimed) {
+        job_end_cancelled(lib, job);
+        return 0;
+    }
+    job->stopped = lib->some_unwanted = true;
+    if (lib->hooks.work)
+        lib->hooks.work(lib->hooks.context);
+    return 0;
+}
+
+int library_cancel(struct library *lib, const char *path, int *count)
+{
+    LIBRARY_LOCK(lib);
+    *count = 0;
+    int n = each_at(lib, path, cancel_link, count);
+    return n < 0 ? n : n == 0 && *path ? -ENOENT : 0;
+}
+
 static int restore_link(struct library *lib, struct link *l, void *arg)
 {
     if (!l->hidden)

@@ -2,6 +2,7 @@
 #include "fs/library/model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,9 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
     job->stage = STAGE_PREPARING;
     job->done = job->total = 0;
     job_store(lib, job);
+    char attempt[40];
+    snprintf(attempt, sizeof attempt, "attempt %d", job->attempts);
+    index_history(lib->index, &job->key, "started", attempt);
     job_reconcile(lib, job);
     return 1;
 }
@@ -84,9 +88,13 @@ bool library_next_cancelled(struct library *lib, struct digest *key)
     struct job *job, *next;
     HASH_ITER(hh, lib->jobs, job, next)
     {
-        if (!job->unwanted && !job->spoiled)
+        if (!job->unwanted && !job->spoiled && !job->stopped)
             continue;
         *key = job->key;
+        if (job->stopped && !job->unwanted) {
+            job_end_cancelled(lib, job);
+            return true;
+        }
         if (!job->unwanted) {
             job->claimed = job->spoiled = false;
             job->attempts--;
@@ -157,10 +165,41 @@ bool job_unclaim(struct library *lib, struct job *job)
     job->claimed = false;
     free(job->partial);
     job->partial = NULL;
-    if (!job->unwanted)
-        return true;
-    job_abandon(lib, job);
-    return false;
+    if (job->unwanted) {
+        job_abandon(lib, job);
+        return false;
+    }
+    if (job->stopped)
+        job_end_cancelled(lib, job);
+    return job->state != JOB_FAILED;
+}
+
+#define CANCELLED "job.cancelled"
+
+void job_end_cancelled(struct library *lib, struct job *job)
+{
+    job_dequeue(lib, job);
+    if (job->checkpoint)
+        orphan_add(lib, job->backend, job->checkpoint);
+    free(job->checkpoint);
+    free(job->partial);
+    job->checkpoint = job->partial = NULL;
+    job->claimed = job->stopped = job->spoiled = job->urgent = false;
+    job->state = JOB_FAILED;
+    job->not_before_ms = 0;
+    error_set(&job->error, ERROR_PERMANENT, ECANCELED, CANCELLED, "it was cancelled with \"scribectl cancel\"");
+    job->finished_ms = job->status_ms = wall_ms();
+    job_store(lib, job);
+    index_history(lib->index, &job->key, "cancelled", "asked for");
+    job_reconcile(lib, job);
+}
+
+/* The one that is done: claimed, or cancelled when its result was being stored already. */
+static struct job *job_to_finish(struct library *lib, const struct digest *key)
+{
+    struct job *job = job_find(lib, key);
+    bool late = job && job->state == JOB_FAILED && strcmp(job->error.code, CANCELLED) == 0;
+    return job && (job->claimed || late) ? job : NULL;
 }
 
 bool library_job_goes_on(struct library *lib, const struct digest *key)
@@ -176,9 +215,10 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
     bool have = job_stat_result(lib, key, &made);
 
     LIBRARY_LOCK(lib);
-    struct job *job = job_claimed(lib, key);
-    if (!job)
+    struct job *job = job_to_finish(lib, key);
+    if (!job || (!job->claimed && !have))
         return;
+    job->stopped = job->stopped && !have;
     job->finished_ms = job->status_ms = wall_ms();
     if (duration_ms >= 0)
         job->duration_ms = duration_ms;

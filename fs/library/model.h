@@ -120,6 +120,7 @@ struct job {
     bool urgent;  /* somebody asked for it: not held back with the others of its backend */
     struct file_id reading; /* claimed: the recording that is read */
     bool unwanted;          /* claimed, and to be handed out by library_next_cancelled() */
+    bool stopped;           /* claimed, and to be handed out as well: somebody cancelled it */
     bool unreadable;        /* stands for a content that could not be read: not stored, not run */
     int attempts;
     int64_t not_before_ms;
@@ -253,8 +254,11 @@ bool job_stat_result(struct library *lib, const struct digest *key, struct times
 
 /* The claimed job of this key; NULL if it was cancelled. */
 struct job *job_claimed(struct library *lib, const struct digest *key);
-/* What every end of a claim has in common. Returns false if nobody wants the job any more; then it is gone. */
+/* What every end of a claim has in common. Returns false if nobody wants the job any more, or somebody cancelled it; then
+ * it is gone, or at its end. */
 bool job_unclaim(struct library *lib, struct job *job);
+/* Nobody runs it (any more), and nobody shall until it is asked for again: a failure that says so. */
+void job_end_cancelled(struct library *lib, struct job *job);
 
 /* Nothing waits for longer between two attempts (fs/jobs/retry.c: 40 minutes at most). */
 #define LONGEST_WAIT_MS (60 * 60 * 1000)

@@ -85,6 +85,13 @@ int library_restore(struct library *lib, const char *path, int *count)
     return rc;
 }
 
+int library_cancel(struct library *lib, const char *path, int *count)
+{
+    int rc = count_at(lib, path, count);
+    *count *= 100;
+    return rc;
+}
+
 int library_shown_with(struct library *lib, const struct digest *job, char ***paths, size_t *count)
 {
     (void)lib;
@@ -542,7 +549,7 @@ static void a_request_may_come_byte_by_byte(void **state)
     close(fd);
 }
 
-static void retry_and_restore_reach_the_library(void **state)
+static void retry_restore_and_cancel_reach_the_library(void **state)
 {
     struct daemon *d = *state;
     put(d, "dir/a\xff.mp3", ITEM_FAILED);
@@ -553,6 +560,9 @@ static void retry_and_restore_reach_the_library(void **state)
     cJSON_Delete(o);
     o = ask(d, "{\"command\":\"restore\",\"path\":\"dir\"}\n", NULL);
     assert_int_equal(number(o, "count"), 10);
+    cJSON_Delete(o);
+    o = ask(d, "{\"command\":\"cancel\",\"path\":\"dir\"}\n", NULL);
+    assert_int_equal(number(o, "count"), 100);
     cJSON_Delete(o);
 }
 
@@ -956,7 +966,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_writes_no_more_still_gets_what_it_waits_for, start, stop),
         cmocka_unit_test_setup_teardown(who_reads_late_gets_every_answer, start, stop),
         cmocka_unit_test_setup_teardown(a_request_may_come_byte_by_byte, start, stop),
-        cmocka_unit_test_setup_teardown(retry_and_restore_reach_the_library, start, stop),
+        cmocka_unit_test_setup_teardown(retry_restore_and_cancel_reach_the_library, start, stop),
         cmocka_unit_test_setup_teardown(wait_answers_at_once_when_all_is_done_or_failed, start, stop),
         cmocka_unit_test_setup_teardown(wait_answers_when_the_last_one_is_done, start, stop),
         cmocka_unit_test_setup_teardown(wait_waits_until_the_views_can_be_seen, start, stop),

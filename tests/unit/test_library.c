@@ -445,6 +445,78 @@ static void a_failure_is_shown_and_deleting_it_retries(void **state)
     assert_int_equal(claim(f), 1);
 }
 
+static size_t failed_with(struct fixture *f, const char *code)
+{
+    struct item *items;
+    size_t count, n = 0;
+    assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+    for (size_t i = 0; i < count; i++)
+        n += items[i].state == ITEM_FAILED && strcmp(items[i].error.code, code) == 0;
+    items_free(items, count);
+    return n;
+}
+
+static void what_was_cancelled_stays_so_until_it_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101), told;
+    int count;
+    add(f, "one.mp3", 10);
+    content(f, 10, 1);
+    add(f, "two.mp3", 11);
+    content(f, 11, 2);
+    assert_int_equal(claim(f), 1);
+    library_job_checkpoint(f->lib, &key, "task 7");
+    assert_int_equal(library_cancel(f->lib, "three.mp3", &count), -ENOENT);
+    assert_int_equal(library_cancel(f->lib, "", &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(library_cancel(f->lib, "", &count), 0);
+    assert_int_equal(count, 0);
+    /* The one that waited has ended; the runner is told of the other, and what it has left elsewhere is known. */
+    assert_int_equal(failed_with(f, "job.cancelled"), 1);
+    assert_true(library_next_cancelled(f->lib, &told));
+    assert_memory_equal(&told, &key, sizeof key);
+    assert_false(library_next_cancelled(f->lib, &told));
+    assert_int_equal(failed_with(f, "job.cancelled"), 2);
+    struct orphan_start orphan;
+    int64_t next;
+    assert_int_equal(library_claim_orphan(f->lib, 1000, &orphan, &next), 1);
+    assert_string_equal(orphan.checkpoint, "task 7");
+    orphan_start_clear(&orphan);
+    close_library(f);
+    open_library(f);
+    assert_int_equal(claim(f), -1);
+    assert_int_equal(failed_with(f, "job.cancelled"), 2);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "one.FAILED.txt"));
+    assert_int_equal(library_retry(f->lib, "two.mp3", &count), 0);
+    assert_int_equal(claim(f), 2);
+    /* Cancelled while its result was on the way to the disk: it is paid for, and shown. */
+    assert_int_equal(library_cancel(f->lib, "two.mp3", &count), 0);
+    assert_int_equal(count, 1);
+    assert_true(library_next_cancelled(f->lib, &told));
+    finish(f, 2);
+    assert_int_equal(failed_with(f, "job.cancelled"), 1);
+    announce_all(f, inbox);
+    assert_true(visible(f, inbox, "two.txt"));
+}
+
+static void a_failure_after_a_cancel_is_not_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    struct error err = {0};
+    int count;
+    add(f, "one.mp3", 10);
+    content(f, 10, 1);
+    assert_int_equal(claim(f), 1);
+    assert_int_equal(library_cancel(f->lib, "one.mp3", &count), 0);
+    error_set(&err, ERROR_TRANSIENT, EIO, "cloud.network", "no route");
+    library_job_failed(f->lib, &key, &err, 500);
+    assert_int_equal(failed_with(f, "job.cancelled"), 1);
+    assert_int_equal(claim(f), -1);
+}
+
 static void a_postponed_job_waits_for_its_time(void **state)
 {
     struct fixture *f = *state;
@@ -838,6 +910,8 @@ int main(void)
         CASE(replacing_a_recording_by_the_same_bytes_costs_nothing),
         CASE(deleting_the_last_recording_cancels_the_job),
         CASE(a_failure_is_shown_and_deleting_it_retries),
+        CASE(what_was_cancelled_stays_so_until_it_is_asked_for),
+        CASE(a_failure_after_a_cancel_is_not_tried_again),
         CASE(a_postponed_job_waits_for_its_time),
         CASE(a_clock_that_is_set_back_keeps_no_job_waiting),
         CASE(an_interrupted_job_is_queued_again),
