@@ -201,7 +201,8 @@ int override_check(const struct backend_overrides *o, enum override_reader reade
         bool readable = false;
         for (const struct row *same = rows; same < rows + ROWS; same++)
             readable |= same->offset == r->offset && (same->readers & reader);
-        bool asked = is_said(o, r) && !(r->kind == SWITCH && *switch_of(o, r) == OVERRIDE_NO);
+        bool asked = is_said(o, r) && !(r->kind == SWITCH && *switch_of(o, r) == OVERRIDE_NO) &&
+                     !(r->kind == COUNT && o->speakers == OVERRIDE_NO);
         if (asked && !readable)
             return error_set(err, ERROR_PERMANENT, EINVAL, "folder.cannot",
                              "the settings of the folder say %s, but %s cannot %s", r->key, who, r->what);

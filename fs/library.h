@@ -22,6 +22,7 @@
 #include "fs/inbox/status.h"
 
 struct library;
+struct recording_stat;
 struct index;
 struct render_look;
 struct wording;
@@ -181,6 +182,31 @@ int library_rename(struct library *lib, const struct place *from, const struct p
                    bool (*taken)(void *context, const char *name), void *context);
 /* The name no longer belongs to a recording. A job nobody needs any more is cancelled. */
 void library_remove_name(struct library *lib, struct file_id directory, const char *name);
+/* What the settings of its folder say about a recording under one name; not stored. */
+struct name_policy {
+    bool known;     /* false: as library_set_status_files() says */
+    bool local;     /* nothing of it leaves the machine, nor of any other recording with the same content */
+    bool skip;      /* nothing is made of it (unless another of its names is elsewhere) */
+    bool no_status; /* without status texts */
+    int priority;   /* of its job: higher first */
+};
+/* Takes effect at once: a job that may not go on is withdrawn and its recordings are read again. An unknown name is nothing. */
+void library_set_policy(struct library *lib, struct file_id directory, const char *name,
+                        const struct name_policy *policy);
+/* Every one of its names is in a folder where nothing is transcribed. */
+bool library_is_skipped(struct library *lib, struct file_id id);
+/* It was looked at, and nothing is made of it because of that. */
+void library_set_skipped(struct library *lib, struct file_id id, const struct recording_stat *st);
+/* The settings have changed: if no job could be made of it because of them, it is read again. */
+void library_reconsider(struct library *lib, struct file_id directory, const char *name);
+/* The directories with known recordings at or below a path; *list is malloc'ed, free it with known_directories_free(). 0 or
+ * -ENOMEM. */
+struct known_directory {
+    struct file_id id;
+    char *path;
+};
+int library_directories(struct library *lib, const char *path, struct known_directory **list, size_t *count);
+void known_directories_free(struct known_directory *list, size_t count);
 void library_move_directory(struct library *lib, const char *from, const char *to);
 /* Removes every name in it and below. */
 void library_remove_directory(struct library *lib, const char *path);
@@ -214,6 +240,7 @@ struct known_name {
     struct file_id directory;
     char *path; /* of the directory */
     char name[NAME_SIZE];
+    char base[NAME_SIZE]; /* the stem of its views */
 };
 int library_names_of(struct library *lib, struct file_id id, struct known_name **names, size_t *count);
 /* Every name known in a directory, not below. */
@@ -224,7 +251,8 @@ char *library_directory_path(struct library *lib, struct file_id directory);
 /* True if recordings are known at or below this path, and not only at or below `except` (may be NULL). */
 bool library_knows_below(struct library *lib, const char *path, const char *except);
 /* The content is known (unless it changed since `changes` was taken: then nothing happens): joins the recording to the job of that key, made if it is new. A result in the cache
- * makes it done at once; a failed job is queued again. `settings` are the frozen settings. */
+ * makes it done at once; a failed job is queued again. `settings` are the frozen settings. 0, -ENOMEM, or -EAGAIN when the content
+ * has to stay here (struct name_policy) and the job of another backend would have to be run: nothing was done. */
 int library_set_content(struct library *lib, struct file_id id, uint64_t changes, const struct recording_stat *st,
                         const struct digest *content, const struct digest *key, const char *backend,
                         const char *settings);
@@ -233,7 +261,7 @@ void library_set_empty(struct library *lib, struct file_id id);
 /* The content could not be read, or no job could be made of it: said in the folder, until it is read again.
  */
 void library_set_unreadable(struct library *lib, struct file_id id, const struct error *err);
-/* Has all of those read again (library_hooks.reread). Returns whether there are any. */
+/* Has all of those read again (library_hooks.reread) that another try may help. Returns whether there are any. */
 bool library_reread_unreadable(struct library *lib);
 /* A path of the recording relative to the inbox, malloc'ed; NULL if it has none. *changes (may be NULL): how often its content
  * changed so far, for library_set_content(). */

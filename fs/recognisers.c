@@ -45,6 +45,8 @@ static void forbid_core_dumps(bool debug)
 static int make_network(struct recognisers *r, const char *worker, struct error *err)
 {
     const struct options *o = r->options;
+    if (r->http)
+        return 0;
     forbid_core_dumps(o->debug); /* before a key is read */
     r->preparer =
         worker_preparer_new(r->loop,
@@ -76,7 +78,7 @@ static int make_openai(struct recognisers *r, const char *worker, struct error *
         snprintf(err->code, sizeof err->code, "config.cloud");
         return -EINVAL;
     }
-    r->backends[r->count++] = r->chosen = server;
+    r->backends[r->count++] = server;
     return 0;
 }
 
@@ -102,11 +104,11 @@ static int make_cloud(struct recognisers *r, const char *worker, struct error *e
     }
     if (settings.wishes.context && !dashscope_context_fits(settings.wishes.context))
         log_line(LOG_WARNING, "the context text is longer than the service takes; its end is cut off");
-    r->backends[r->count++] = r->chosen = cloud;
+    r->backends[r->count++] = cloud;
     return 0;
 }
 
-static enum backend_choice choose_backend(const struct options *o)
+static enum backend_choice usual_backend(const struct options *o)
 {
     if (o->backend != BACKEND_AUTO)
         return o->backend;
@@ -148,10 +150,18 @@ static int make_all(struct recognisers *r, struct error *err)
     if (!local)
         return -EIO;
     r->backends[r->count++] = r->chosen = local;
-    enum backend_choice choice = choose_backend(o);
-    int rc = choice == BACKEND_DASHSCOPE ? make_cloud(r, settings.worker, err)
-             : choice == BACKEND_OPENAI  ? make_openai(r, settings.worker, err)
-                                         : 0;
+    enum backend_choice choice = usual_backend(o);
+    /* Folders may ask for any that is set up; not where the administrator said that nothing leaves the machine. */
+    bool elsewhere = o->backend != BACKEND_LOCAL;
+    int rc = 0;
+    if (choice == BACKEND_DASHSCOPE || (elsewhere && cloud_has_key(o)))
+        rc = make_cloud(r, settings.worker, err);
+    if (rc == 0 && choice == BACKEND_DASHSCOPE)
+        r->chosen = r->backends[r->count - 1];
+    if (rc == 0 && (choice == BACKEND_OPENAI || (elsewhere && o->server.wishes.url)))
+        rc = make_openai(r, settings.worker, err);
+    if (rc == 0 && choice == BACKEND_OPENAI)
+        r->chosen = r->backends[r->count - 1];
     if (rc != 0)
         return rc;
     r->why_chosen = why_chosen(o, choice);

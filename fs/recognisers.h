@@ -14,7 +14,7 @@ struct preparer;
 
 struct recognisers {
     struct backend
-        *backends[2]; /* the built-in recogniser, and the cloud or another server if that is used */
+        *backends[3]; /* the built-in recogniser, and the cloud and another server as far as they are set up */
     int count;
     struct backend *chosen; /* for new recordings … */
     const char *why_chosen; /* … and why */

@@ -31,7 +31,9 @@
 #include "fs/control.h"
 #include "fs/explain.h"
 #include "fs/hooks/hooks.h"
+#include "fs/inbox/apply.h"
 #include "fs/inbox/compare.h"
+#include "fs/inbox/folders.h"
 #include "fs/inbox/intake.h"
 #include "fs/inbox/status.h"
 #include "fs/inbox/store.h"
@@ -74,6 +76,8 @@ struct service {
     struct reporter reporter;
     struct recognisers recognisers;
     struct explainer *explainer;
+    struct folders *folders; /* what holds in each */
+    struct apply *apply;
     struct intake *intake;
     struct watch *watch; /* NULL: none */
     struct runner *runner;
@@ -318,6 +322,34 @@ static int start_search(struct service *s)
                       &s->search);
 }
 
+/* What holds in the inbox, before any folder says something. */
+static int start_folders(struct service *s, const struct options *o, struct error *err)
+{
+    const struct folder_settings top = {.backend = o->backend,
+                                        .local = o->backend == BACKEND_LOCAL,
+                                        .look = {.emotions = o->show_emotions}};
+    struct store_stat inbox;
+    int rc = store_stat(s->layout.inbox_fd, "", &inbox);
+    if (rc == 0)
+        rc = folders_new(&(struct folders_config){.inbox_fd = s->layout.inbox_fd,
+                                                  .state_fd = s->layout.state_fd,
+                                                  .device = inbox.id.dev,
+                                                  .top = &top,
+                                                  .log = log_line},
+                         &s->folders);
+    if (rc == 0)
+        rc = apply_new(&(struct apply_config){.inbox_fd = s->layout.inbox_fd,
+                                              .state_fd = s->layout.state_fd,
+                                              .device = inbox.id.dev,
+                                              .library = s->library,
+                                              .folders = s->folders,
+                                              .loop = s->loop,
+                                              .pool = s->pool,
+                                              .log = log_line},
+                       &s->apply);
+    return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
+}
+
 static int start_parts(struct service *s, const struct options *o, struct error *err)
 {
     int rc = loop_new(&s->loop);
@@ -334,11 +366,18 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
     if (rc != 0)
         return rc;
+    rc = start_folders(s, o, err);
+    if (rc != 0)
+        return rc;
     rc = intake_new(&(struct intake_config){.inbox_fd = s->layout.inbox_fd,
                                             .library = s->library,
                                             .loop = s->loop,
                                             .pool = s->pool,
-                                            .backend = s->recognisers.chosen,
+                                            .chooser = {.backends = s->recognisers.backends,
+                                                        .backend_count = s->recognisers.count,
+                                                        .usual = s->recognisers.chosen},
+                                            .folders = s->folders,
+                                            .apply = s->apply,
                                             .settle = &o->settle,
                                             .log = log_line},
                     &s->intake);
@@ -487,6 +526,7 @@ static int start(struct service *s, const struct options *o, struct error *err)
     }
     if (rc == 0) {
         intake_verify(s->intake);
+        apply_begin(s->apply);
         rc = start_mount(s, o, err);
     }
     if (rc != 0)
@@ -575,6 +615,7 @@ void service_free(struct service *s)
     if (s->search)
         search_stop(s->search); /* its answers are still posted to the loop */
     watch_free(s->watch);
+    apply_stop(s->apply);
     if (s->intake)
         intake_stop(s->intake);
     if (s->loop_runs)

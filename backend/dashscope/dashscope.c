@@ -77,7 +77,7 @@ static int check_folder(const struct backend_overrides *o, const struct dashscop
 {
     if (override_check(o, READ_DASHSCOPE, "Model Studio", err) != 0)
         return -EINVAL;
-    if (o->speaker_count && !w->speakers)
+    if (o->speaker_count && !w->speakers && o->speakers != OVERRIDE_NO)
         return error_set(err, ERROR_PERMANENT, EINVAL, "folder.cannot",
                          "the settings of the folder say speaker_count, which needs speakers = yes");
     if (o->model && strcmp(o->model, "auto") != 0 && !catalogue_find(o->model))

@@ -12,6 +12,7 @@
 #include <syslog.h>
 
 #include "backend/base/cleanup.h"
+#include "fs/inbox/apply.h"
 #include "fs/inbox/intake_private.h"
 #include "fs/inbox/names.h"
 #include "fs/inbox/scan.h"
@@ -174,8 +175,10 @@ static bool loses_a_recording(struct intake *in, const struct place *place, enum
 
 int compare_name(struct intake *in, const struct place *place, unsigned events)
 {
-    if (!intake_is_recording(place))
+    if (!intake_is_recording(place)) {
+        intake_heeds(in, place);
         return 0;
+    }
     struct seen seen;
     int rc = look(in, place, &seen);
     if (rc != 0 && !(rc == -ESTALE && (events & COMPARE_ALL)))
@@ -333,6 +336,8 @@ static void scan_run(void *arg)
         s->sure = true;
         scan_once(s);
     }
+    if (in->config.apply && !atomic_load(&in->stopping))
+        apply_everything(in->config.apply, s->path);
     bool first = rc == 0 && everything && !atomic_exchange(&in->scanned, true);
     if (rc == 0 && (first || s->taken))
         in->config.log(LOG_INFO, "looked through inbox/%s: %zu recordings, %zu new or changed", s->path,

@@ -20,6 +20,7 @@
 #include "backend/backend.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
+#include "fs/inbox/apply.h"
 #include "fs/inbox/names.h"
 #include "fs/inbox/program.h"
 #include "fs/inbox/store.h"
@@ -95,6 +96,7 @@ struct reading {
     int64_t size, mtime_ns; /* of an outside one */
     int rc;                 /* of reading it */
     bool vanished;
+    bool skipped;   /* nothing is to be made of it */
     bool unsettled; /* `stat` is what it is like now */
     struct recording_stat stat;
     struct digest digest;
@@ -121,6 +123,41 @@ static void settle_once_more(struct intake *in, struct file_id id)
     settle_again(in->settle, id, loop_now_ms());
     pthread_mutex_unlock(&in->lock);
     wake_loop(in);
+}
+
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path)) : strdup("");
+}
+
+/* The content is known: it gets a job with what its folder says. 0, or negative errno, -EAGAIN: its folder cannot tell yet; and *err
+ * when somebody has to know. */
+static int give_job(struct intake *in, const struct reading *r, struct error *err)
+{
+    struct library *lib = in->config.library;
+    cleanup_free char *directory = directory_of(r->path);
+    const struct folder_settings *s =
+        in->config.folders && directory ? folders_get(in->config.folders, directory) : NULL;
+    int rc = s && s->unsettled ? -EAGAIN : 0;
+    /* Where the content may not be sent, that is known when the library is told: then it is for the recogniser here. */
+    bool here = false, again = rc == 0;
+    while (again) {
+        struct backend *backend;
+        struct digest key;
+        cleanup_free char *settings = NULL;
+        again = false;
+        rc = choose_backend(&in->config.chooser, s, here, &backend, &settings, err);
+        rc = rc ? rc : digest_key(&r->digest, settings, &key);
+        if (rc != 0)
+            break;
+        rc = library_set_content(lib, r->id, r->changes, &r->stat, &r->digest, &key, backend->name, settings);
+        again = rc == -EAGAIN && !here;
+        here = true;
+    }
+    if (s)
+        folders_put(s);
+    return rc;
 }
 
 /* On the loop: the content is known, or why not. */
@@ -154,16 +191,14 @@ static void reading_done(void *arg)
             settle_once_more(in, r->id);
         else if (now)
             compare_recording(in, r->id);
+    } else if (r->skipped) {
+        library_set_skipped(lib, r->id, &r->stat);
     } else if (r->rc < 0) {
         error_set(&err, ERROR_PERSON, -r->rc, "io.read", "%s", strerror(-r->rc));
     } else if (r->stat.size == 0) {
         library_set_empty(lib, r->id);
-    } else {
-        struct digest key;
-        cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, NULL, &err);
-        if (settings && digest_key(&r->digest, settings, &key) == 0)
-            library_set_content(lib, r->id, r->changes, &r->stat, &r->digest, &key, in->config.backend->name,
-                                settings);
+    } else if (give_job(in, r, &err) == -EAGAIN) {
+        settle_once_more(in, r->id);
     }
     if (err.class != ERROR_NONE) {
         in->config.log(LOG_WARNING, "%s: %s: %s", r->path, err.code, err.detail);
@@ -194,6 +229,17 @@ static int read_content(struct reading *r)
         r->stat = before.stat;
         r->unsettled = true;
         return -EBUSY;
+    }
+    if (in->config.apply) {
+        cleanup_free char *directory = directory_of(r->path);
+        if (directory)
+            apply_look(in->config.apply, directory);
+        if (library_is_skipped(in->config.library, r->id)) {
+            r->stat = before.stat;
+            r->skipped = true;
+            return 0;
+        }
+        apply_speakers(in->config.apply, r->id);
     }
     rc = digest_fd(fd, &r->digest, &in->stopping);
     if (rc < 0)
@@ -282,7 +328,8 @@ static void try_again(void *arg)
     if (atomic_load(&in->stopping))
         return;
     struct error err = {0};
-    cleanup_free char *settings = in->config.backend->operations->freeze(in->config.backend, NULL, &err);
+    struct backend *usual = in->config.chooser.usual;
+    cleanup_free char *settings = usual->operations->freeze(usual, NULL, &err);
     if (!settings || library_reread_unreadable(in->config.library))
         loop_timer_after(in->later, AGAIN_MS);
 }
@@ -325,6 +372,8 @@ void intake_released(struct intake *in, struct file_id id)
     settle_released(in->settle, id, loop_now_ms());
     pthread_mutex_unlock(&in->lock);
     wake_loop(in);
+    if (in->config.apply)
+        apply_released(in->config.apply, id);
 }
 
 bool intake_is_recording(const struct place *place)
@@ -344,10 +393,23 @@ static bool real_file_exists(void *context, const char *name)
     return fd >= 0 && faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* A recording has this name now: what its folder says holds at once. */
+static void named(struct intake *in, const struct place *place, bool known)
+{
+    if (in->config.apply)
+        apply_named(in->config.apply, place, known);
+}
+
+bool intake_heeds(struct intake *in, const struct place *place)
+{
+    return in->config.apply && !path_is_skipped(place->path) && apply_file(in->config.apply, place);
+}
+
 static void arrived(struct intake *in, const struct place *place, struct file_id id, bool from_temporary)
 {
     struct directory d = {in->config.inbox_fd, place->path};
     library_add_name(in->config.library, place, id, real_file_exists, &d);
+    named(in, place, false);
     pthread_mutex_lock(&in->lock);
     settle_arrived(in->settle, id, from_temporary, loop_now_ms());
     pthread_mutex_unlock(&in->lock);
@@ -378,13 +440,17 @@ void intake_added(struct intake *in, const struct place *place, struct file_id i
 {
     if (intake_is_recording(place))
         arrived(in, place, id, false);
+    else
+        intake_heeds(in, place);
 }
 
 void intake_removed(struct intake *in, const struct place *place, struct file_id id)
 {
     struct file_id known;
-    if (!intake_is_recording(place))
+    if (!intake_is_recording(place)) {
+        intake_heeds(in, place);
         return;
+    }
     /* The library has another file there, so that one was moved away behind our back: it is not forgotten before it
      * has been looked for. */
     if (library_find_name(in->config.library, place, &known) == 0 && !file_id_equal(known, id))
@@ -396,6 +462,10 @@ void intake_removed(struct intake *in, const struct place *place, struct file_id
 void intake_renamed(struct intake *in, const struct place *from, const struct place *to, struct file_id id)
 {
     bool was = intake_is_recording(from), is = intake_is_recording(to);
+    if (!was)
+        intake_heeds(in, from);
+    if (!is)
+        intake_heeds(in, to);
     if (!is) {
         if (was)
             left(in, from, id);
@@ -409,6 +479,7 @@ void intake_renamed(struct intake *in, const struct place *from, const struct pl
     struct directory d = {in->config.inbox_fd, to->path};
     bool known = library_has_name(in->config.library, from, id);
     library_rename(in->config.library, from, to, id, real_file_exists, &d);
+    named(in, to, true);
     if (!known)
         settle_once_more(in, id);
 }
@@ -439,6 +510,8 @@ static void move_directory(struct intake *in, const char *from, const char *to)
         intake_scan(in, "");
     }
     library_move_directory(in->config.library, from, to);
+    if (in->config.apply)
+        apply_directory_moved(in->config.apply, from, to);
 }
 
 void intake_directory_renamed(struct intake *in, const char *from, const char *to)
@@ -521,6 +594,7 @@ void intake_found(struct intake *in, const struct place *place, const struct sto
     if (state == CONTENT_OTHER || state == CONTENT_STRANGER)
         library_invalidate_content(in->config.library, st->id);
     library_add_name(in->config.library, place, st->id, real_file_exists, &d);
+    named(in, place, true);
     /* Another name of a file that is known needs no reading. */
     if (state != CONTENT_CURRENT)
         settle_outside(in, st);

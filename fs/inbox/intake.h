@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "fs/inbox/choose.h"
 #include "fs/inbox/file_id.h"
 #include "fs/inbox/settle.h"
 #include "fs/library.h"
 
-struct backend;
+struct apply;
+struct folders;
 struct intake;
 struct loop;
 struct pool;
@@ -22,7 +24,10 @@ struct intake_config {
     struct library *library;
     struct loop *loop; /* the jobs loop */
     struct pool *pool; /* digests and scans */
-    struct backend *backend;
+    struct chooser chooser;
+    /* What the folders say; NULL for both: they say nothing. */
+    struct folders *folders;
+    struct apply *apply;
     const struct settle_times *settle;
     void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

@@ -48,6 +48,9 @@ struct intake {
 
 /* Could this name be a recording's? */
 bool intake_is_recording(const struct place *place);
+/* Something happened to a file of this name. True if it is one whose content says something about recordings: settings of a folder,
+ * names of speakers. */
+bool intake_heeds(struct intake *in, const struct place *place);
 /* A regular file that intake was not told of has this name. Call it with in->names held for writing, as the
  * next. */
 void intake_found(struct intake *in, const struct place *place, const struct store_stat *st);

@@ -28,6 +28,7 @@
 #include "backend/base/loop.h"
 #include "fs/inbox/compare.h"
 #include "fs/inbox/names.h"
+#include "fs/inbox/speakers.h"
 #include "fs/inbox/remote.h"
 #include "fs/inbox/scan.h"
 #include "fs/inbox/store.h"
@@ -126,7 +127,8 @@ static void entry_happened(struct watch *w, struct entry *e)
 
 static void note_file(struct watch *w, int wd, const char *name, unsigned events)
 {
-    struct entry *e = name_classify(name) == NAME_RECORDING ? entry_get(w, wd, name) : NULL;
+    bool said = name_classify(name) == NAME_RECORDING || folder_is_settings_file(name) || speakers_is_file(name);
+    struct entry *e = said ? entry_get(w, wd, name) : NULL;
     if (!e)
         return;
     e->file = true;

@@ -77,6 +77,7 @@ void recording_set_job(struct library *lib, struct recording *r, struct job *job
 void recording_free(struct library *lib, struct recording *r)
 {
     recording_set_job(lib, r, NULL);
+    content_leave(lib, r);
     index_drop_recording(lib->index, stored_device(lib, r->id.dev), r->id.ino);
     HASH_DEL(lib->recordings, r);
     free(r);
@@ -97,7 +98,8 @@ static void spoil(struct library *lib, struct recording *r)
 void recording_unread(struct library *lib, struct recording *r)
 {
     spoil(lib, r);
-    r->digested = false;
+    r->digested = r->skipped = false;
+    content_update(lib, r);
     recording_set_job(lib, r, NULL);
     recording_store(lib, r);
     recording_reconcile(lib, r);
@@ -137,10 +139,18 @@ static void enqueue(struct library *lib, struct job *job, bool first)
 {
     job->state = JOB_QUEUED;
     job->status_ms = wall_ms();
-    if (first)
-        DL_PREPEND(lib->queue, job);
-    else
-        DL_APPEND(lib->queue, job);
+    job->priority = job_priority(job);
+    struct job *at = lib->queue;
+    if (first) {
+        while (at && at->priority > job->priority)
+            at = at->next;
+        DL_PREPEND_ELEM(lib->queue, at, job); /* NULL: at the end */
+    } else {
+        at = at ? at->prev : NULL; /* the last one */
+        while (at && at->priority < job->priority)
+            at = at == lib->queue ? NULL : at->prev;
+        DL_APPEND_ELEM(lib->queue, at, job); /* NULL: at the beginning */
+    }
     lib->queue_numbered = false;
     if (lib->hooks.work)
         lib->hooks.work(lib->hooks.context);

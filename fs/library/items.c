@@ -143,6 +143,8 @@ struct collected {
 static int collect(struct library *lib, struct link *l, void *arg)
 {
     struct collected *c = arg;
+    if (l->recording->skipped)
+        return 0; /* an ordinary file, as far as people are concerned */
     if (c->count == c->room) {
         size_t room = c->room ? c->room * 2 : 64;
         struct item *more = realloc(c->items, room * sizeof *more);

@@ -36,10 +36,14 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
                       int64_t *next_ms)
 {
     LIBRARY_LOCK(lib);
-    struct job *job;
+    struct job *job, *next;
     *next_ms = hold_until(lib, now_ms);
-    DL_FOREACH(lib->queue, job)
+    DL_FOREACH_SAFE(lib->queue, job, next)
     {
+        if (job_is_forbidden(lib, job)) {
+            job_withdraw(lib, job);
+            continue;
+        }
         if (is_held(job, held) || job_is_held(lib, job, now_ms))
             continue;
         if (time_has_come(job->not_before_ms, now_ms))
@@ -283,15 +287,7 @@ void library_job_outdated(struct library *lib, const struct digest *key)
     if (!job || !job_unclaim(lib, job))
         return;
     index_history(lib->index, key, "outdated", "the settings have changed");
-    /* The last recording that leaves takes the job with it. */
-    struct recording *r, *next;
-    LL_FOREACH_SAFE2(job->recordings, r, next, job_next)
-    {
-        struct file_id id = r->id;
-        recording_unread(lib, r);
-        if (lib->hooks.reread)
-            lib->hooks.reread(lib->hooks.context, id);
-    }
+    job_withdraw(lib, job);
 }
 
 void library_job_released(struct library *lib, const struct digest *key)

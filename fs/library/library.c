@@ -135,6 +135,7 @@ static int load_recording(void *arg, const struct index_recording *stored)
     struct job *job = stored->digested ? job_find(lib, &stored->job) : NULL;
     r->digested = job != NULL; /* without its job the content is read again */
     r->digest = stored->digest;
+    content_update(lib, r);
     if (job)
         recording_set_job(lib, r, job);
     return 0;
@@ -171,6 +172,7 @@ static void settle_loaded(struct library *lib)
     HASH_ITER(hh, lib->recordings, r, next_r)
     if (!r->links) {
         recording_set_job(lib, r, NULL);
+        content_leave(lib, r);
         HASH_DEL(lib->recordings, r);
         free(r);
     }
@@ -266,6 +268,7 @@ void library_free(struct library *lib)
     struct job *job, *next;
     HASH_ITER(hh, lib->jobs, job, next)
     job_free(lib, job);
+    contents_free(lib);
     orphans_free(lib);
     looks_free(lib);
     pthread_cond_destroy(&lib->wake);

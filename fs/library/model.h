@@ -75,6 +75,7 @@ struct link {
     struct digest told_for;
     bool to_render; /* in library->to_render */
     struct link *render_prev, *render_next;
+    struct name_policy policy;
     UT_hash_handle by_name; /* in the folder */
     UT_hash_handle by_base;
 };
@@ -101,6 +102,16 @@ struct recording {
     struct link *links;
     int64_t arrived_ms; /* wall clock */
     struct recording *job_next;
+    bool skipped; /* looked at, and nothing is to be made of it; `stat` is what it was like */
+    struct content *content; /* while it is digested */
+    struct recording *content_next;
+    UT_hash_handle hh;
+};
+
+/* All recordings with the same bytes in them, whatever their jobs. */
+struct content {
+    struct digest digest;
+    struct recording *recordings;
     UT_hash_handle hh;
 };
 
@@ -131,7 +142,8 @@ struct job {
     struct timespec made; /* mtime of the result */
     struct job_costs costs;
     struct recording *recordings;
-    struct job *prev, *next; /* in the queue, oldest first */
+    struct job *prev, *next; /* in the queue: by priority, then oldest first */
+    int priority;            /* in the queue */
     int position;            /* in the queue, if library->queue_numbered */
     UT_hash_handle hh;
 };
@@ -162,6 +174,7 @@ struct library {
     struct status_rule *status_rules; /* by path; empty: they are shown everywhere */
     struct folder *folders_by_id, *folders_by_path;
     struct recording *recordings;
+    struct content *contents;
     struct job *jobs;
     struct job *queue;
     struct orphan *orphans;
@@ -271,6 +284,27 @@ void job_learn_charge(struct job *job, const struct backend_charge *charge); /* 
 void job_costs(const struct job *job, struct spent_item *out);
 bool job_is_held(const struct library *lib, const struct job *job, int64_t now_ms);
 int64_t hold_until(const struct library *lib, int64_t now_ms); /* 0: none waits */
+
+/* ---- what the settings of folders say (policy.c) ---- */
+/* Keeps lib->contents in line with r->digested and r->digest: call it after every change of these. */
+void content_update(struct library *lib, struct recording *r);
+/* The recording is going. */
+void content_leave(struct library *lib, struct recording *r);
+void contents_free(struct library *lib);
+/* Neither this recording nor another with this content may leave the machine. `r` may be NULL. */
+bool content_stays_here(struct library *lib, const struct recording *r, const struct digest *digest);
+/* One of its own names says so. */
+bool recording_stays_here(const struct recording *r);
+/* Its content stays here from now on: withdraws every job that would send it, or is about to. */
+void content_withdraw(struct library *lib, struct recording *r);
+/* The job would send what has to stay here. */
+bool job_is_forbidden(struct library *lib, const struct job *job);
+/* It is not wanted with these settings any more: its recordings are read again. The job is gone afterwards, or cancelled. */
+void job_withdraw(struct library *lib, struct job *job);
+/* The highest that any name of its recordings has. */
+int job_priority(const struct job *job);
+/* Its place in the queue, if it is there, may be another now. */
+void job_reprioritise(struct library *lib, struct job *job);
 
 /* ---- what abandoned jobs have left elsewhere (orphans.c) ---- */
 void orphan_add(struct library *lib, const char *backend, const char *checkpoint);

@@ -221,6 +221,7 @@ int library_rename(struct library *lib, const struct place *from, const struct p
         if (!l->named_ms)
             l->named_ms = hidden.named_ms;
         link_revise(lib, l);
+        l->policy = hidden.policy; /* until it is known what holds there */
     }
     recording_store(lib, l->recording);
     link_store(lib, l);
@@ -292,7 +293,7 @@ void library_invalidate_content(struct library *lib, struct file_id id)
         r->empty = false;
         r->changes++;
     }
-    if (!r || (!r->digested && !r->job))
+    if (!r || (!r->digested && !r->job && !r->skipped))
         return;
     recording_unread(lib, r);
 }
@@ -370,7 +371,7 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
     struct recording *r = recording_find(lib, id);
     if (!r || r->changes != changes)
         return 0; /* deleted or changed meanwhile */
-    r->empty = false;
+    r->empty = r->skipped = false;
     if (r->digested && r->job && memcmp(&r->digest, content, sizeof *content) == 0) {
         bool another_time = r->stat.mtime_ns != st->mtime_ns;
         r->stat = *st;
@@ -381,6 +382,9 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
     }
     struct job *job = job_find(lib, key);
     bool revived = false;
+    bool ready = job ? job->state == JOB_DONE : have;
+    if (!ready && strcmp(backend, "local") != 0 && content_stays_here(lib, r, content))
+        return -EAGAIN;
     if (!job) {
         job = job_new(lib, key, content, backend, settings);
         if (!job)
@@ -410,10 +414,14 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
     r->stat = *st;
     r->digested = true;
     r->digest = *content;
+    content_update(lib, r);
     whiteouts_bring_back(lib, r);
     lift_whiteouts(lib, r);
     recording_set_job(lib, r, job);
+    job_reprioritise(lib, job);
     recording_store(lib, r);
+    if (recording_stays_here(r))
+        content_withdraw(lib, r);
     if (revived)
         job_reconcile(lib, job);
     else
@@ -447,6 +455,7 @@ void library_set_unreadable(struct library *lib, struct file_id id, const struct
     job->error = *err;
     job->finished_ms = job->status_ms = wall_ms();
     r->digested = false;
+    content_update(lib, r);
     recording_set_job(lib, r, job);
     recording_reconcile(lib, r);
 }
@@ -456,7 +465,7 @@ bool library_reread_unreadable(struct library *lib)
     LIBRARY_LOCK(lib);
     bool any = false;
     for (struct job *job = lib->jobs; job; job = job->hh.next) {
-        if (!job->unreadable)
+        if (!job->unreadable || job->error.class == ERROR_PERMANENT)
             continue;
         any = true;
         for (struct recording *r = job->recordings; r && lib->hooks.reread; r = r->job_next)
@@ -480,7 +489,7 @@ enum content_state library_compare_content(struct library *lib, struct file_id i
 {
     LIBRARY_LOCK(lib);
     const struct recording *r = recording_find(lib, id);
-    if (!r || !r->digested)
+    if (!r || (!r->digested && !r->skipped))
         return CONTENT_UNREAD;
     if (r->stat.birth_ns != st->birth_ns)
         return CONTENT_STRANGER;
@@ -514,6 +523,7 @@ static bool known_name_fill(struct known_name *name, const struct link *l)
 {
     name->directory = l->folder->fid;
     snprintf(name->name, sizeof name->name, "%s", l->name);
+    snprintf(name->base, sizeof name->base, "%s", l->base);
     name->path = strdup(l->folder->path);
     return name->path;
 }

@@ -32,10 +32,16 @@ bool view_possible(const struct link *l, enum view_format format)
            !view_hidden(l, format);
 }
 
+/* What its folder says, once that is known. */
+static bool link_shows_status(const struct library *lib, const struct link *l)
+{
+    return l->policy.known ? !l->policy.no_status : status_files_shown(lib, l->folder->path);
+}
+
 bool view_wanted(const struct library *lib, const struct link *l, enum view_format format)
 {
     const struct job *job = link_job(l);
-    if (!job || (view_is_status(format) && !status_files_shown(lib, l->folder->path)))
+    if (!job || (view_is_status(format) && !link_shows_status(lib, l)))
         return false;
     if (format == VIEW_TRANSCRIBING)
         return (job->state == JOB_QUEUED || job->state == JOB_RUNNING) && !view_hidden(l, format);

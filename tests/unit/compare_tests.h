@@ -62,7 +62,7 @@ static inline int setup(void **state)
                                                         .library = f->lib,
                                                         .loop = f->loop,
                                                         .pool = f->pool,
-                                                        .backend = &no_backend,
+                                                        .chooser = {.usual = &no_backend},
                                                         .settle = &times,
                                                         .log = quiet},
                                 &f->in),

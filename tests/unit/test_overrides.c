@@ -102,6 +102,9 @@ static void what_cannot_be_done_is_said(void **state)
         }
     }
     assert_int_equal(override_check(NULL, READ_LOCAL, "it", NULL), 0);
+    /* A folder below one with speaker_count says speakers = no: there is nobody to count. */
+    const struct backend_overrides nobody = {.speaker_count = 2, .speakers = OVERRIDE_NO};
+    assert_int_equal(override_check(&nobody, READ_LOCAL, "it", NULL), 0);
 }
 
 struct services {
