@@ -327,7 +327,7 @@ static int start_folders(struct service *s, const struct options *o, struct erro
 {
     const struct folder_settings top = {.backend = o->backend,
                                         .local = o->backend == BACKEND_LOCAL,
-                                        .look = {.emotions = o->show_emotions}};
+                                        .look = o->look};
     struct store_stat inbox;
     int rc = store_stat(s->layout.inbox_fd, "", &inbox);
     if (rc == 0)
@@ -344,8 +344,7 @@ static int start_folders(struct service *s, const struct options *o, struct erro
                                               .library = s->library,
                                               .folders = s->folders,
                                               .loop = s->loop,
-                                              .pool = s->pool,
-                                              .log = log_line},
+                                              .pool = s->pool},
                        &s->apply);
     return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
 }

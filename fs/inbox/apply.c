@@ -159,32 +159,31 @@ static bool recall(struct apply *a, const char *key, const struct known_name *n,
         remembered_drop(a->remembered, key);
         return false;
     }
-    (void)speakers_parse(end + 1, len - (size_t)(end + 1 - text), look, &mistakes);
+    int rc = speakers_parse(end + 1, len - (size_t)(end + 1 - text), look, &mistakes);
     folder_mistakes_clear(&mistakes);
-    return true;
+    return rc == 0;
 }
 
-/* Names from the file beside the recording, or those it brought along. Returns whether what is told in the
- * folder has changed. */
-static bool add_speakers(struct apply *a, const struct known_name *n, struct render_look *look)
+/* Names from the file beside the recording, or those it brought along: 1, 0: there are none, or negative
+ * errno: it cannot be told. *news: what is told in the folder has changed. */
+static int add_speakers(struct apply *a, const struct known_name *n, struct render_look *look, bool *news)
 {
     char files[2][NAME_SIZE] = {"", ""}, key[REMEMBERED_NAME];
     struct store_stat recording, st;
     cleanup_close int fd = store_open(a->config.inbox_fd, n->path, O_PATH | O_DIRECTORY);
-    if (fd < 0 || store_stat(fd, n->name, &recording) != 0)
-        return false;
+    int rc = fd < 0 ? fd : store_stat(fd, n->name, &recording);
+    if (rc != 0)
+        return rc;
     remembered_name("names", &recording, a->config.device, key);
-    bool news = false, found = false;
+    bool found = false;
     const char *const bases[2] = {n->base, n->name};
     for (int i = 0; i < 2; i++) {
         if (!speakers_file_name(bases[i], files[i]))
             files[i][0] = '\0';
         size_t len = 0;
         struct folder_mistakes mistakes = {0};
-        cleanup_free char *data =
-            files[i][0] && !found && faccessat(fd, files[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0
-                ? read_file(a, n->path, files[i], &st, &len)
-                : NULL;
+        bool there = files[i][0] && !found && faccessat(fd, files[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+        cleanup_free char *data = there ? read_file(a, n->path, files[i], &st, &len) : NULL;
         if (data) {
             found = true;
             (void)speakers_parse(data, len, look, &mistakes);
@@ -192,28 +191,29 @@ static bool add_speakers(struct apply *a, const struct known_name *n, struct ren
             note_file(a, st.id, recording.id);
         }
         if (files[i][0])
-            news |= folders_note(a->config.folders, n->path, files[i], &mistakes);
+            *news |= folders_note(a->config.folders, n->path, files[i], &mistakes);
         folder_mistakes_clear(&mistakes);
     }
-    if (!found)
-        recall(a, key, n, files, look);
-    return news;
+    return found || recall(a, key, n, files, look);
 }
 
 static void apply_look_of(struct apply *a, const struct known_name *n)
 {
     struct render_look look;
+    bool news = false;
     const struct folder_settings *s = folders_get(a->config.folders, n->path);
+    bool said = s->look_said;
     int rc = look_copy(&look, &s->look);
     folders_put(s);
     if (rc != 0)
         return;
     pthread_mutex_lock(&a->reading);
-    (void)add_speakers(a, n, &look);
+    rc = add_speakers(a, n, &look, &news);
+    if (rc >= 0)
+        library_set_look(a->config.library, n->directory, n->name, said || rc == 1 ? &look : NULL);
     pthread_mutex_unlock(&a->reading);
-    if (a->config.set_look)
-        a->config.set_look(a->config.library, n->directory, n->name, &look);
     look_clear(&look);
+    (void)news;
 }
 
 /* ---- directories ---- */

@@ -14,7 +14,6 @@
 struct apply;
 struct loop;
 struct pool;
-struct render_look;
 
 struct apply_config {
     int inbox_fd, state_fd; /* stay the caller's */
@@ -23,10 +22,6 @@ struct apply_config {
     struct folders *folders;
     struct loop *loop;
     struct pool *pool;
-    /* How the views of a recording look under one name. NULL: nobody asks. */
-    void (*set_look)(struct library *library, struct file_id directory, const char *name,
-                     const struct render_look *look);
-    void (*log)(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 
 int apply_new(const struct apply_config *config, struct apply **out); /* 0 or negative errno */

@@ -155,13 +155,12 @@ static int set(struct folder_settings *s, const char *section, const char *key, 
         return set_recognition(s, &s->dashscope, READ_DASHSCOPE, key, value, err);
     if (strcmp(section, "openai") == 0)
         return set_recognition(s, &s->openai, READ_OPENAI, key, value, err);
-    if (strcmp(section, "views") == 0)
-        return look_set(&s->look, key, value, err);
-    if (strcmp(section, "speakers") == 0)
-        return set_name(&s->look.speaker_names, key, value, err);
-    if (strcmp(section, "channels") == 0)
-        return set_name(&s->look.channel_names, key, value, err);
-    return -ENOENT;
+    int rc = strcmp(section, "views") == 0      ? look_set(&s->look, key, value, err)
+             : strcmp(section, "speakers") == 0 ? set_name(&s->look.speaker_names, key, value, err)
+             : strcmp(section, "channels") == 0 ? set_name(&s->look.channel_names, key, value, err)
+                                                : -ENOENT;
+    s->look_said |= rc == 0;
+    return rc;
 }
 
 /* ---- a file ---- */

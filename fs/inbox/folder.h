@@ -58,6 +58,7 @@ struct folder_settings {
     /* For whoever transcribes, and, over that, for one of them. */
     struct backend_overrides any, local_only, dashscope, openai;
     struct render_look look;
+    bool look_said; /* some folder says something about that, or about names */
 };
 
 /* A deep copy into *to (overwritten, not freed). 0 or -ENOMEM. */

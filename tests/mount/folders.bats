@@ -108,3 +108,34 @@ state_is() { # NAME STATE
     printf 'skip = no\n' >"$RAW/outside/.scribefs.conf"
     transcribed "$INBOX/outside/talk"
 }
+
+@test "names of speakers: a file beside the recording, or the folder's; every view shows them at once" {
+    start_mount
+    recording "$INBOX/talk.wav" 'voices Good morning. | How are you?'
+    transcribed "$INBOX/talk"
+    contains "$INBOX/talk.txt" 'Speaker 1: Good morning'
+    save "$INBOX/.scribefs.conf" '[speakers]\n1 = Anna\n2 = Bert\n[views]\nviews = txt, vtt\n'
+    wait_for contains "$INBOX/talk.txt" 'Anna: Good morning'
+    wait_for listed "$INBOX" talk.vtt
+    wait_for refute listed "$INBOX" talk.srt
+    # As Notepad saves it.
+    printf '\xef\xbb\xbfSpeaker 1: Alice\r\n# nobody\r\n' >"$INBOX/talk.speakers.txt"
+    wait_for contains "$INBOX/talk.txt" 'Alice: Good morning'
+    wait_for contains "$INBOX/talk.vtt" 'Bert'
+    save "$INBOX/talk.speakers.txt" '1 = Carol\n'
+    wait_for contains "$INBOX/talk.txt" 'Carol: Good morning'
+    # The names go with the recording; a file under its new name is taken instead.
+    mv "$INBOX/talk.wav" "$INBOX/walk.wav"
+    wait_for contains "$INBOX/walk.txt" 'Carol: Good morning'
+    restart
+    fence
+    contains "$INBOX/walk.txt" 'Carol: Good morning'
+    save "$INBOX/walk.speakers.txt" '1 = Dora\n'
+    wait_for contains "$INBOX/walk.txt" 'Dora: Good morning'
+    rm "$INBOX/walk.speakers.txt"
+    wait_for contains "$INBOX/walk.txt" 'Anna: Good morning'
+    rm "$INBOX/.scribefs.conf"
+    wait_for contains "$INBOX/walk.txt" 'Speaker 1: Good morning'
+    wait_for listed "$INBOX" walk.srt
+    assert_equal "$(worker_starts)" 2
+}

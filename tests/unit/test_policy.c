@@ -39,7 +39,7 @@ static int setup(void **state)
     f->results_path = scratch_join(f->dir, "results");
     assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
     assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, 7, &f->lib), 0);
+    assert_int_equal(library_new(f->index, f->results, NULL, 7, &f->lib), 0);
     assert_int_equal(library_load(f->lib), 0);
     library_set_hooks(f->lib, &(struct library_hooks){.reread = on_reread, .context = f});
     *state = f;
