@@ -327,6 +327,7 @@ static int start_folders(struct service *s, const struct options *o, struct erro
 {
     const struct folder_settings top = {.backend = o->backend,
                                         .local = o->backend == BACKEND_LOCAL,
+                                        .no_status = !o->status_files,
                                         .look = o->look};
     struct store_stat inbox;
     int rc = store_stat(s->layout.inbox_fd, "", &inbox);

@@ -310,13 +310,17 @@ void apply_everything(struct apply *a, const char *path)
     apply_below(a, path, true);
 }
 
-void apply_speakers(struct apply *a, struct file_id id)
+void apply_recording(struct apply *a, struct file_id id)
 {
     struct known_name *names = NULL;
     size_t count = 0;
     library_names_of(a->config.library, id, &names, &count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const struct folder_settings *s = folders_get(a->config.folders, names[i].path);
+        set_policy(a, s, names[i].directory, names[i].name);
+        folders_put(s);
         apply_look_of(a, &names[i]);
+    }
     known_names_free(names, count);
 }
 
@@ -327,9 +331,9 @@ static void look_task(struct task *t)
     apply_look(t->apply, t->path);
 }
 
-static void speakers_task(struct task *t)
+static void recording_task(struct task *t)
 {
-    apply_speakers(t->apply, t->id);
+    apply_recording(t->apply, t->id);
 }
 
 /* Whose names are in the file t->name? */
@@ -377,7 +381,7 @@ void apply_released(struct apply *a, struct file_id id)
     if (path)
         later(a, look_task, id, path, "");
     if (n)
-        later(a, speakers_task, recording, "", "");
+        later(a, recording_task, recording, "", "");
 }
 
 void apply_named(struct apply *a, const struct place *place, bool known)
@@ -387,7 +391,7 @@ void apply_named(struct apply *a, const struct place *place, bool known)
     set_policy(a, s, place->directory, place->name);
     folders_put(s);
     if (known && library_find_name(a->config.library, place, &id) == 0)
-        later(a, speakers_task, id, "", "");
+        later(a, recording_task, id, "", "");
 }
 
 static void moved_task(struct task *t)

@@ -38,8 +38,8 @@ void apply_begin(struct apply *a);
 void apply_look(struct apply *a, const char *path);
 /* All directories at and below `path`, also the names of speakers. */
 void apply_everything(struct apply *a, const char *path);
-/* The names of the speakers of this recording. */
-void apply_speakers(struct apply *a, struct file_id id);
+/* What holds for this recording, under each of its names. */
+void apply_recording(struct apply *a, struct file_id id);
 
 /* ---- at once: what has to wait for a disk is done later ---- */
 

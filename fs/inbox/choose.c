@@ -40,7 +40,7 @@ int choose_backend(const struct chooser *c, const struct folder_settings *s, boo
                          here ? "local" : names[s->backend]);
     if (s && s->unsure && strcmp((*backend)->name, "local") != 0)
         return error_set(err, ERROR_PERMANENT, EINVAL, "folder.mistake",
-                         "the settings of the folder have a mistake; nothing is sent until it is mended");
+                         "%s; nothing is sent until it is mended", s->mistake);
     struct backend_overrides wishes = {0};
     if (s && folder_wishes(s, choice_of(*backend), &wishes) != 0)
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "config.memory", "out of memory");

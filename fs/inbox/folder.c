@@ -145,7 +145,8 @@ static int set(struct folder_settings *s, const char *section, const char *key, 
         return set_number(&s->priority, key, value, -100, 100, err);
     if ((any || strcmp(section, "inbox") == 0) && strcmp(key, "skip") == 0)
         return set_switch(&s->skip, false, key, value, err);
-    if ((any || strcmp(section, "views") == 0) && strcmp(key, "status_files") == 0)
+    if ((any && strcmp(key, "status_files") == 0) ||
+        (strcmp(section, "status") == 0 && strcmp(key, "files") == 0))
         return set_switch(&s->no_status, true, key, value, err);
     if (any)
         return set_recognition(s, &s->any, READ_ANY, key, value, err);
@@ -189,8 +190,8 @@ static int keep(struct folder_file *file, const char *section, const char *key, 
 
 static bool is_section(const char *name)
 {
-    static const char *const known[] = {"jobs",   "inbox", "local",    "dashscope",
-                                        "openai", "views", "speakers", "channels"};
+    static const char *const known[] = {"jobs",  "inbox",  "local",    "dashscope", "openai",
+                                        "views", "status", "speakers", "channels"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i], name) == 0)
             return true;

@@ -49,12 +49,13 @@ void folder_mistakes_clear(struct folder_mistakes *mistakes);
 
 struct folder_settings {
     enum backend_choice backend;
-    bool local;     /* somebody wants that: nothing here leaves the machine */
-    bool unsure;    /* its file has mistakes and never was right: nothing is sent until it is */
-    bool unsettled; /* its file has just been written: no job is made before it has been read */
-    bool skip;      /* nothing is transcribed */
-    bool no_status; /* neither talk.transcribing.txt nor talk.FAILED.txt */
-    int priority;   /* -100 to 100; higher first */
+    bool local;        /* somebody wants that: nothing here leaves the machine */
+    bool unsure;       /* its file has mistakes and never was right: nothing is sent until it is */
+    char mistake[240]; /* the first one, while it is unsure: for people */
+    bool unsettled;    /* its file has just been written: no job is made before it has been read */
+    bool skip;         /* nothing is transcribed */
+    bool no_status;    /* neither talk.transcribing.txt nor talk.FAILED.txt */
+    int priority;      /* -100 to 100; higher first */
     /* For whoever transcribes, and, over that, for one of them. */
     struct backend_overrides any, local_only, dashscope, openai;
     struct render_look look;
@@ -70,7 +71,7 @@ int folder_settings_apply(struct folder_settings *settings, const struct folder_
 int folder_wishes(const struct folder_settings *settings, enum backend_choice backend,
                   struct backend_overrides *out);
 
-/* The text of SETTINGS-ERROR.txt about one file; `held`: nothing is sent meanwhile, else the settings before
- * the mistake are in force. */
+/* What is wrong with one file, and what to do, for people; `held`: nothing is sent meanwhile, else the
+ * settings before the mistake are in force. */
 void folder_describe_mistakes(const char *file_name, const struct folder_mistakes *mistakes, bool held,
                               struct buffer *out);

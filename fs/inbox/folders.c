@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,6 +114,10 @@ static void inherit(struct folders *f, struct known *k)
     atomic_init(&s->users, 1);
     (void)folder_settings_apply(&s->settings, &k->own);
     s->settings.unsure |= k->unsure;
+    if (k->unsure && k->mistakes.count)
+        snprintf(s->settings.mistake, sizeof s->settings.mistake, "inbox/%.60s%s%s line %d: %.120s", k->path,
+                 *k->path ? "/" : "", k->name ? k->name : "", k->mistakes.items[0].line,
+                 k->mistakes.items[0].reason);
     s->settings.unsettled |= k->unsettled;
     shared_put(k->holds);
     k->holds = s;

@@ -46,8 +46,8 @@ char *folders_of_file(struct folders *f, struct file_id id);
 bool folders_note(struct folders *f, const char *path, const char *name,
                   const struct folder_mistakes *mistakes);
 
-/* The files with mistakes at or below `path`, one by one, without any lock held; for scribectl check and
- * SETTINGS-ERROR.txt. 0 or -ENOMEM. */
+/* The files with mistakes at or below `path`, one by one, without any lock held; for scribectl check. 0 or
+ * -ENOMEM. */
 struct folders_mistake {
     const char *path; /* of the directory */
     const char *name; /* of the file */

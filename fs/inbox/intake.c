@@ -234,12 +234,12 @@ static int read_content(struct reading *r)
         cleanup_free char *directory = directory_of(r->path);
         if (directory)
             apply_look(in->config.apply, directory);
+        apply_recording(in->config.apply, r->id);
         if (library_is_skipped(in->config.library, r->id)) {
             r->stat = before.stat;
             r->skipped = true;
             return 0;
         }
-        apply_speakers(in->config.apply, r->id);
     }
     rc = digest_fd(fd, &r->digest, &in->stopping);
     if (rc < 0)

@@ -84,7 +84,7 @@ static const struct message messages[] = {
      SAID("Look at the detail below, and change the settings file in this folder or in one above it. The recording then goes on by itself.")},
     {"folder.mistake",
      SAID("The settings of this folder have a mistake, so nothing is sent from here."),
-     SAID("Open SETTINGS-ERROR.txt beside the settings file: it says what to change. The recording then goes on by itself.")},
+     SAID("Correct the line named below in the settings file of that folder. The recording then goes on by itself.")},
     {"folder.backend",
      SAID("The settings of this folder name a transcription service that is not set up here."),
      SAID("Change the settings file in this folder, or ask the administrator to set up the service.")},

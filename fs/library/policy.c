@@ -214,13 +214,14 @@ void library_set_policy(struct library *lib, struct file_id directory, const cha
         return;
     struct name_policy was = l->policy;
     l->policy = *policy;
+    l->policy.known = true;
     if (policy->local && !was.local)
         content_withdraw(lib, r);
     if (policy->skip != was.skip)
         skip_changed(lib, r);
     if (policy->priority != was.priority && r->job)
         job_reprioritise(lib, r->job);
-    if (policy->no_status != was.no_status)
+    if (policy->no_status != was.no_status || !was.known)
         link_reconcile(lib, l);
 }
 

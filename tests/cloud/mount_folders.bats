@@ -127,7 +127,7 @@ done_by() { # NAME BACKEND
     settings secret 'backend = local\n'
     settings new 'backend = locale\n'
     tone new/talk.wav 440
-    failed new/talk 'have a mistake'
+    failed new/talk 'new/.scribefs.conf line 1: backend=locale'
     tone secret/first.wav 330
     done_by secret/first.wav local
     settings secret 'backend = locl\nlanguage = en\n'

@@ -7,7 +7,7 @@ load ../lib/common
 setup() {
     common_setup
     fake_worker
-    allow_log 'SETTINGS-ERROR|folder\.'
+    allow_log 'folder\.'
 }
 
 save() { # FILE TEXT: as editors and SMB clients do, by a temporary file and a rename
