@@ -16,6 +16,8 @@
 #include "fs/mount/views.h"
 
 #define LEASE_TRIES 50 /* a millisecond apart */
+/* The kernel opens to execute (its __FMODE_EXEC; linux/fs.h). open() does not let it through. */
+#define OPEN_TO_EXECUTE 040
 
 /* ---- Handles ---- */
 
@@ -75,7 +77,7 @@ int backing_flags(int flags)
     /* O_DIRECT would want aligned buffers. O_APPEND is done per write, as the pages of a shared mapping go
      * where they belong. Creation and truncation are done apart. */
     return (flags &
-            ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND | O_DIRECTORY)) |
+            ~(OPEN_TO_EXECUTE | O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_NOFOLLOW | O_DIRECT | O_APPEND | O_DIRECTORY)) |
            O_CLOEXEC;
 }
 
@@ -175,25 +177,35 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
     }
 }
 
+/* Programs can be executed by those who may not read them. Under the caller's rights. */
+static bool may_execute(int path, int flags)
+{
+    return (flags & OPEN_TO_EXECUTE) && !faccessat(path, "", X_OK, AT_EACCESS | AT_EMPTY_PATH);
+}
+
 /* Opens the backing file as the caller. */
 static int open_backing(fuse_req_t req, struct mount *m, struct node *n, int flags)
 {
     cleanup_close int path = resolve_path(m, n);
     if (path < 0)
         return path;
-    cleanup_credentials struct credentials as = CREDENTIALS_INIT;
-    int rc = credentials_assume(m, req, &as);
-    if (rc)
-        return rc;
     int wanted = backing_flags(flags) | (flags & O_TRUNC);
     int fd, tries = 0;
-    do
-        fd = reopen(path, wanted);
-    while (fd == -EWOULDBLOCK && (errno = EWOULDBLOCK) && lease_in_the_way(&tries));
-    /* Only the owner may ask for it, and the kernel has checked that; the daemon may be somebody else. */
-    if (fd == -EPERM && (flags & O_NOATIME))
-        fd = reopen(path, wanted & ~O_NOATIME);
-    return fd;
+    bool unreadable;
+    {
+        cleanup_credentials struct credentials as = CREDENTIALS_INIT;
+        int rc = credentials_assume(m, req, &as);
+        if (rc)
+            return rc;
+        do
+            fd = reopen(path, wanted);
+        while (fd == -EWOULDBLOCK && (errno = EWOULDBLOCK) && lease_in_the_way(&tries));
+        /* Only the owner may ask for it, and the kernel has checked that; the daemon may be somebody else. */
+        if (fd == -EPERM && (flags & O_NOATIME))
+            fd = reopen(path, wanted & ~O_NOATIME);
+        unreadable = fd == -EACCES && may_execute(path, flags);
+    }
+    return unreadable ? reopen(path, wanted) : fd;
 }
 
 static int open_real(fuse_req_t req, struct mount *m, fuse_ino_t ino, struct node *n,

@@ -214,6 +214,34 @@ def case_sticky():
     as_each([(1001, 1001, [TEAM], 0o022)], work)
 
 
+def case_execute():
+    """A program is executed by who may execute it, and read by who may read it."""
+    with open("/bin/true", "rb") as f:
+        put("program", f.read())
+    os.chown("program", 1001, TEAM)
+    for mode, may_execute, may_read in (
+        (0o111, True, False),
+        (0o011, True, False),
+        (0o001, False, False),
+        (0o554, True, True),
+        (0o444, False, True),
+        (0o640, False, True),
+    ):
+        os.chmod("program", mode)
+
+        def work(uid, gid, groups, umask):
+            if may_read:
+                get("program")
+            else:
+                fails(errno.EACCES, get, "program")
+            if may_execute:
+                assert os.spawnv(os.P_WAIT, "./program", ["program"]) == 0
+            else:
+                fails(errno.EACCES, os.execv, "./program", ["program"])
+
+        as_each([(1002, 1002, [TEAM], 0o022)], work)  # by the group's bits
+
+
 def main():
     name, directory = sys.argv[1:3]
     os.umask(0o022)

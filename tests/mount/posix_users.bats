@@ -34,4 +34,5 @@ threads_are_root() {
 @test "five users make everything at once: owners, umasks and groups are each one's own" { posix all_at_once; }
 @test "a process is judged by the groups it has now" { posix changing_groups; }
 @test "times: anything for the owner, now for who may write" { posix times; }
+@test "a program that may not be read can be executed" { posix execute; }
 @test "sticky directories, and set-group-id that may not be had" { posix sticky; }
