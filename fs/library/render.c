@@ -95,6 +95,7 @@ static void result_lost(struct library *lib, const struct digest *key)
     struct job *job = job_find(lib, key);
     if (!job || job->state != JOB_DONE)
         return;
+    job_tell_result(lib, job, false);
     job_enqueue(lib, job);
     job_store(lib, job);
     index_history(lib->index, key, "lost", "the result in the cache was damaged");
@@ -185,7 +186,7 @@ static void give_back(struct library *lib, struct wish *w, uint32_t formats, con
     for (enum view_format i = 0; same && i < VIEW_FORMATS; i++)
         if (formats & 1u << i && (made[i].rc == 0 || made[i].rc == -ENOENT))
             view_rendered(lib, l, i, &made[i].key, made[i].rc == 0 ? made[i].size : -1);
-    if (same && rc != 0 && rc != -EUCLEAN) {
+    if (same && rc != 0 && rc != -EUCLEAN && !l->to_render) {
         /* Not by link_to_render(): the caller knows, and waits a while. */
         l->to_render = true;
         DL_APPEND2(lib->to_render, l, render_prev, render_next);

@@ -274,6 +274,7 @@ static bool take(struct library *lib, struct announcement_entry *e, struct annou
         out->directory = l->folder->fid;
         memcpy(out->name, name, sizeof out->name);
     }
+    link_tell(lib, l); /* what has gone without the announcer was perhaps the last thing in the way */
     link_tidy(lib, l);
     changed(lib);
     return useful;
@@ -529,6 +530,7 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
         return 0;
     }
     whiteout(lib, l, format);
+    link_tell(lib, l);
     return 0;
 }
 

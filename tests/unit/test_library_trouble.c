@@ -1,0 +1,232 @@
+/* The library when something goes wrong, and without an announcer: no view and no event is lost. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "backend/base/cleanup.h"
+#include "cache/index.h"
+#include "cache/render/formats.h"
+#include "cache/render/look.h"
+#include "cache/results.h"
+#include "cache/views.h"
+#include "fs/library.h"
+#include "tests/unit/scratch.h"
+
+struct fixture {
+    char *dir, *index_path, *results_path, *views_path;
+    struct index *index;
+    struct results *results;
+    struct views *views;
+    struct library *lib;
+    int told_done, told_failed; /* atomic */
+    int shown;                  /* the results that search should have */
+};
+
+static const struct file_id inbox = {7, 2};
+
+/* Called once, in the place of the next fsync() of this thread, which then fails. */
+static _Thread_local void (*instead_of_fsync)(struct fixture *f);
+static _Thread_local struct fixture *for_fsync;
+
+int fsync(int fd)
+{
+    void (*fn)(struct fixture *f) = instead_of_fsync;
+    if (!fn)
+        return (int)syscall(SYS_fsync, fd);
+    instead_of_fsync = NULL;
+    fn(for_fsync);
+    errno = ENOSPC;
+    return -1;
+}
+
+static void on_told(void *context, const struct item *item)
+{
+    struct fixture *f = context;
+    __atomic_add_fetch(item->state == ITEM_FAILED ? &f->told_failed : &f->told_done, 1, __ATOMIC_SEQ_CST);
+}
+
+static void on_result(void *context, const struct digest *job, bool shown)
+{
+    (void)job;
+    ((struct fixture *)context)->shown += shown ? 1 : -1;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct error err = {0};
+    f->dir = scratch_new();
+    f->index_path = scratch_join(f->dir, "index.db");
+    f->results_path = scratch_join(f->dir, "results");
+    f->views_path = scratch_join(f->dir, "views");
+    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
+    assert_int_equal(results_open(f->results_path, &f->results), 0);
+    assert_int_equal(views_open(f->views_path, &f->views), 0);
+    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
+    assert_int_equal(library_load(f->lib), 0);
+    library_set_hooks(f->lib, &(struct library_hooks){.told = on_told, .result = on_result, .context = f});
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    library_free(f->lib);
+    assert_int_equal(index_close(f->index, 5000), 0);
+    results_close(f->results);
+    views_close(f->views);
+    scratch_remove(f->dir);
+    free(f->index_path);
+    free(f->results_path);
+    free(f->views_path);
+    free(f);
+    return 0;
+}
+
+static struct digest key_of(int what)
+{
+    return (struct digest){{(uint8_t)(what + 100)}};
+}
+
+static void add(struct fixture *f, const char *name, int what)
+{
+    struct place p = {inbox, "", name};
+    struct file_id id = {7, 10 + (uint64_t)what};
+    struct digest d = {{(uint8_t)what}}, key = key_of(what);
+    struct recording_stat st = {.size = 10, .mtime_ns = 1, .ctime_ns = 1, .birth_ns = 1};
+    uint64_t changes;
+    assert_int_equal(library_add_name(f->lib, &p, id, NULL, NULL), 0);
+    free(library_path_of(f->lib, id, &changes));
+    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{}"), 0);
+}
+
+static void claim(struct fixture *f)
+{
+    struct job_start start;
+    int64_t next;
+    assert_int_equal(library_claim_job(f->lib, 1000, (const char *const[]){NULL}, &start, &next), 1);
+    job_start_clear(&start);
+}
+
+static void transcribe(struct fixture *f, const char *name, int what)
+{
+    static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
+    struct digest key = key_of(what);
+    struct result_writer *w;
+    add(f, name, what);
+    claim(f);
+    assert_int_equal(results_begin(f->results, &key, &w), 0);
+    assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
+    assert_int_equal(result_commit(w), 0);
+    library_job_done(f->lib, &key, 1000);
+}
+
+static bool visible(struct fixture *f, const char *name)
+{
+    struct view view;
+    return library_find_view(f->lib, inbox, name, false, &view) == 0;
+}
+
+static void render_all(struct fixture *f)
+{
+    int rc;
+    do
+        rc = library_render(f->lib);
+    while (rc > 0);
+    assert_int_equal(rc, 0);
+}
+
+/* ---- tests ---- */
+
+/* Everything is looked at again, and the other one is to look another way. */
+static void ask_for_all_again(struct fixture *f)
+{
+    struct render_look look = {.listed = 1u << FORMAT_MD};
+    assert_int_equal(library_set_status_files(f->lib, "", STATUS_FILES_SHOWN), 0);
+    assert_int_equal(library_set_look(f->lib, inbox, "other.wav", &look), 0);
+}
+
+static void a_view_that_cannot_be_made_takes_no_other_out_of_the_queue(void **state)
+{
+    struct fixture *f = *state;
+    transcribe(f, "other.wav", 1);
+    render_all(f);
+    assert_true(visible(f, "other.txt"));
+    transcribe(f, "talk.wav", 2);
+    for_fsync = f;
+    instead_of_fsync = ask_for_all_again;
+    assert_int_equal(library_render(f->lib), -ENOSPC);
+    assert_null(instead_of_fsync);
+    render_all(f);
+    assert_true(visible(f, "talk.txt"));
+    assert_true(visible(f, "other.md"));
+}
+
+static void *announce(void *arg)
+{
+    struct fixture *f = arg;
+    struct announcement a;
+    while (library_next_announcement(f->lib, &a))
+        free(a.path);
+    return NULL;
+}
+
+static void without_an_announcer_every_outcome_is_told(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+    struct error err = {.class = ERROR_PERMANENT, .code = "media.decode"};
+    struct digest key = key_of(1);
+    library_set_announcing(f->lib, false);
+    add(f, "talk.wav", 1);
+    claim(f);
+    assert_true(visible(f, "talk.transcribing.txt"));
+    library_job_failed(f->lib, &key, &err, -1);
+    assert_true(visible(f, "talk.FAILED.txt"));
+    assert_int_equal(pthread_create(&thread, NULL, announce, f), 0);
+    for (int i = 0; i < 2000 && !__atomic_load_n(&f->told_failed, __ATOMIC_SEQ_CST); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    library_stop_announcing(f->lib);
+    pthread_join(thread, NULL);
+    assert_int_equal(f->told_failed, 1);
+}
+
+static void a_result_that_is_lost_is_not_searched(void **state)
+{
+    struct fixture *f = *state;
+    char hex[DIGEST_HEX], path[100];
+    struct digest key = key_of(1);
+    struct view view;
+    transcribe(f, "talk.wav", 1);
+    render_all(f);
+    assert_int_equal(f->shown, 1);
+    digest_hex(&key, hex);
+    snprintf(path, sizeof path, "%.2s/%s/transcript.json", hex, hex);
+    cleanup_free char *file = scratch_join(f->results_path, path);
+    assert_int_equal(truncate(file, 3), 0);
+    assert_int_equal(library_find_unlisted(f->lib, inbox, "talk.md", &view), -ENOENT);
+    assert_int_equal(f->shown, 0);
+    library_remove_name(f->lib, inbox, "talk.wav");
+    assert_int_equal(f->shown, 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    static const struct CMUnitTest tests[] = {
+        CASE(a_view_that_cannot_be_made_takes_no_other_out_of_the_queue),
+        CASE(without_an_announcer_every_outcome_is_told),
+        CASE(a_result_that_is_lost_is_not_searched),
+    };
+    return cmocka_run_group_tests_name("library_trouble", tests, NULL, NULL);
+}
