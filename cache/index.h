@@ -97,6 +97,13 @@ struct index_day {
     int64_t audio_ms; /* of those that are done */
 };
 
+/* A line of history. */
+struct index_event {
+    struct digest job;
+    int64_t at_ms; /* wall clock */
+    const char *event, *detail;
+};
+
 /* Something that somebody outside is still to be told (fs/hooks). */
 struct index_delivery {
     const char *id;   /* unique, ASCII */
@@ -114,7 +121,7 @@ int index_open(const char *path, struct index **out, char **moved, struct error 
  * if something was not written; calls that waited for it to be durable are not made. NULL is fine. */
 int index_close(struct index *ix, int wait_ms);
 
-/* Read everything, before the first write. The callback's pointers are valid during the call; non-zero stops
+/* Read everything, at the start before the first write; what was written is in it once it is durable. The callback's pointers are valid during the call; non-zero stops
  * and is returned. It may queue writes, but not read. Otherwise 0 or negative errno: after -EUCLEAN (damage
  * that opening did not see) close the index and open it again, and a new one is begun. */
 int index_load_directories(struct index *ix, int (*fn)(void *arg, const struct index_directory *d),
@@ -127,6 +134,8 @@ int index_load_charges(struct index *ix, int (*fn)(void *arg, const struct index
 int index_load_deliveries(struct index *ix, int (*fn)(void *arg, const struct index_delivery *d),
                           void *arg); /* the oldest first */
 
+/* The last 100,000 lines or so, the oldest first. */
+int index_load_history(struct index *ix, int (*fn)(void *arg, const struct index_event *e), void *arg);
 int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_day *d), void *arg); /* oldest first */
 
 /* Queue a write: insert or replace. */

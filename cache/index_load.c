@@ -277,6 +277,29 @@ int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_da
     return load(ix, DAYS_SQL, day_row, &(struct day_call){fn, arg});
 }
 
+/* ---- history ---- */
+
+#define HISTORY_SQL "SELECT job, at_ms, event, detail FROM history ORDER BY id"
+
+struct event_call {
+    int (*fn)(void *arg, const struct index_event *e);
+    void *arg;
+};
+
+static int event_row(sqlite3_stmt *stmt, void *arg)
+{
+    const struct event_call *call = arg;
+    struct index_event e = {.at_ms = sqlite3_column_int64(stmt, 1)};
+    if (!column_digest(stmt, 0, &e.job) || !column_string(stmt, 2, &e.event) || !column_string(stmt, 3, &e.detail))
+        return 0;
+    return call->fn(call->arg, &e);
+}
+
+int index_load_history(struct index *ix, int (*fn)(void *arg, const struct index_event *e), void *arg)
+{
+    return load(ix, HISTORY_SQL, event_row, &(struct event_call){fn, arg});
+}
+
 /* ---- deliveries ---- */
 
 #define DELIVERIES_SQL                                                                                       \

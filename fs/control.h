@@ -28,6 +28,15 @@
  * "duration_ms","bytes","channels","sample_rate" (null: not known),"steps":[TEXT…] (what is done to the audio first),"publish",
  * "cost":{"free":BOOL,"most":N or null,"currency"},"unmet":[TEXT…] (what the settings wish for and do not get),
  * "models":[{"name","verdict":"chosen|possible|refused","code","text"}…],"refused":null or {"code","detail","cause","next"}}.
+ *   {"command":"history","path":P}
+ *       -> all that is known of the one recording at P: {"path","state","arrived_ms" (0: not known),"changed_ms","bytes","sha256"
+ * (null: not read yet),"jobs":[{"job","current":BOOL (its views show this one, or will),"backend","state","attempts",
+ * "queued_ms","started_ms","finished_ms","duration_ms","error":null or {"code","detail"},"events":[{"at_ms","event" (started,
+ * done, failed, postponed, retried, cancelled, lost, outdated),"detail"}…],"charges":[{"at_ms","kind":"possible|estimated|billed",
+ * "model","billed_ms","cost_micro","currency" (both null: not known)}…]}…] (the oldest first)}.
+ *   {"command":"cost","month":"2026-11","by":"day|model|folder"}
+ *       -> {"month","by","total":SUM,"rows":[{"name" (null: of recordings that are not there any more),"sum":SUM}…]}. Without
+ * "month" this one, without "by" by day.
  *   {"command":"search","words":W,"limit":N}
  *       -> {"found":[{"path","hits":[{"at_ms" (in the recording),"before","match","after" (the sentence around it)}…],
  * "more" (there are others in it)}…] (the newest first),"more" (than N recordings (default 100), or time was up),"building" (not
@@ -71,6 +80,9 @@ struct report_all;
 struct search;
 struct spending_report;
 
+struct pool;
+struct question;
+
 struct control_config {
     struct loop *loop; /* everything here runs on its thread */
     struct library *library;
@@ -90,6 +102,11 @@ struct control_config {
     void (*explain_cancel)(struct explaining *explaining);
     void *context;         /* of all but explain() */
     void *explain_context; /* of explain() */
+    /* Questions that are answered on the pool (fs/asking.h), and their context. */
+    const struct question *questions;
+    size_t question_count;
+    struct pool *pool;
+    void *question_context;
 };
 
 /* Begins to listen. A socket left by a daemon that died is replaced: the caller holds the store's lock.

@@ -15,6 +15,7 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
+#include "fs/asking.h"
 #include "fs/control_json.h"
 #include "fs/control_search.h"
 #include "fs/control_status.h"
@@ -29,7 +30,7 @@
 #define CHECK_SHARE 20 /* … and at least this many times as long as the last look took: 5 % of the thread */
 #define APPEAR_TIMEOUT 2000 /* ms a path has to become known: it may just have been dropped */
 
-enum subscription { NOTHING, WAIT, WATCH, EXPLAIN, SEARCH };
+enum subscription { NOTHING, WAIT, WATCH, EXPLAIN, SEARCH, ASK };
 
 struct control_client {
     const struct control_config *config;
@@ -46,6 +47,7 @@ struct control_client {
     enum subscription subscription;
     struct explaining *explaining;
     struct searching *searching;
+    struct asking *asking;
     char *path;
     size_t limit;
     bool progress;        /* send status objects before the last one */
@@ -236,7 +238,7 @@ static void look(struct control_client *c)
 /* Answered once, by an answer that is on its way. */
 static bool is_question(const struct control_client *c)
 {
-    return c->subscription == EXPLAIN || c->subscription == SEARCH;
+    return c->subscription == EXPLAIN || c->subscription == SEARCH || c->subscription == ASK;
 }
 
 /* ---- Requests ---- */
@@ -355,6 +357,40 @@ static void search(struct control_client *c, const cJSON *request)
         answer_error(c, "failed", "there is no search");
 }
 
+/* The client may be freed when this returns. */
+static void on_asked(void *to, cJSON *object)
+{
+    struct control_client *c = to;
+    c->asking = NULL;
+    c->subscription = NOTHING;
+    answer(c, object, false);
+    advance(c);
+}
+
+/* NULL: it is none of those. */
+static const struct question *find_question(const struct control_config *config, const char *command)
+{
+    for (size_t i = 0; i < config->question_count; i++)
+        if (strcmp(config->questions[i].command, command) == 0)
+            return &config->questions[i];
+    return NULL;
+}
+
+static void ask(struct control_client *c, const struct question *question, const char *path, const cJSON *request)
+{
+    const struct control_config *config = c->config;
+    cJSON *copy = cJSON_Duplicate(request, true);
+    int rc = copy ? asking_start(config->loop, config->pool, question, config->question_context, path, copy, on_asked, c,
+                                 &c->asking)
+                  : -ENOMEM;
+    if (rc == 0) {
+        c->subscription = ASK;
+        return;
+    }
+    cJSON_Delete(copy);
+    answer_errno(c, -ENOMEM);
+}
+
 typedef int change_fn(struct library *library, const char *path, int *count);
 
 /* NULL: it is not a change. */
@@ -386,6 +422,7 @@ static void answer_request(struct control_client *c, const cJSON *request)
     c->limit = (size_t)number_of(request, "limit", LIMIT_DEFAULT, LIMIT_MAX);
     int count = 0, rc;
     change_fn *change;
+    const struct question *question;
     if (strcmp(command, "status") == 0) {
         answer_status(c, path, c->limit);
     } else if (strcmp(command, "wait") == 0) {
@@ -396,6 +433,8 @@ static void answer_request(struct control_client *c, const cJSON *request)
         explain(c, path);
     } else if (strcmp(command, "search") == 0) {
         search(c, request);
+    } else if ((question = find_question(c->config, command))) {
+        ask(c, question, path, request);
     } else if ((change = find_change(command))) {
         rc = change(c->config->library, path, &count);
         if (rc < 0)
@@ -548,6 +587,8 @@ void control_client_free(struct control_client *c)
         c->config->explain_cancel(c->explaining);
     if (c->searching)
         searching_cancel(c->searching);
+    if (c->asking)
+        asking_cancel(c->asking);
     loop_unwatch(c->watch);
     loop_timer_free(c->timer);
     close(c->fd);

@@ -31,7 +31,7 @@ static void get_currency(const cJSON *object, char currency[4])
 
 /* ---- sums ---- */
 
-static bool add_sum(cJSON *object, const char *key, const struct spent *s)
+bool json_add_spent(cJSON *object, const char *key, const struct spent *s)
 {
     cJSON *o = cJSON_AddObjectToObject(object, key);
     bool ok = o && add_number(o, "billed_ms", s->billed_ms) && add_number(o, "possible_ms", s->possible_ms) &&
@@ -51,7 +51,7 @@ static bool add_sum(cJSON *object, const char *key, const struct spent *s)
     return ok;
 }
 
-static void read_sum(const cJSON *object, const char *key, struct spent *s)
+void json_read_spent(const cJSON *object, const char *key, struct spent *s)
 {
     const cJSON *o = cJSON_GetObjectItemCaseSensitive(object, key), *one;
     s->billed_ms = get_number(o, "billed_ms");
@@ -75,7 +75,7 @@ bool json_add_spending(cJSON *object, const struct spending_report *report)
     if (!report)
         return cJSON_AddNullToObject(object, "spending") != NULL;
     cJSON *o = cJSON_AddObjectToObject(object, "spending");
-    return o && add_sum(o, "today", &report->today) && add_sum(o, "month", &report->month) &&
+    return o && json_add_spent(o, "today", &report->today) && json_add_spent(o, "month", &report->month) &&
            add_number(o, "limit_ms", report->limit_ms) && add_number(o, "held_until_ms", report->held_until);
 }
 
@@ -85,8 +85,8 @@ bool json_read_spending(const cJSON *object, struct spending_report *report)
     *report = (struct spending_report){0};
     if (!cJSON_IsObject(o))
         return false;
-    read_sum(o, "today", &report->today);
-    read_sum(o, "month", &report->month);
+    json_read_spent(o, "today", &report->today);
+    json_read_spent(o, "month", &report->month);
     report->limit_ms = get_number(o, "limit_ms");
     report->held_until = get_number(o, "held_until_ms");
     return true;

@@ -7,6 +7,10 @@
 
 #include "fs/inbox/spent.h"
 
+/* SUM of fs/control.h. False when out of memory; what is missing is 0. */
+bool json_add_spent(cJSON *object, const char *key, const struct spent *s);
+void json_read_spent(const cJSON *object, const char *key, struct spent *s);
+
 /* Adds "spending" to a status object: null without a report. False when out of memory. */
 bool json_add_spending(cJSON *object, const struct spending_report *report);
 /* False, and nothing in *report, when there is none. */

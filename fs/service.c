@@ -50,6 +50,7 @@
 #include "fs/options.h"
 #include "fs/program.h"
 #include "fs/recognisers.h"
+#include "fs/records.h"
 #include "fs/reporter.h"
 #include "fs/view_text.h"
 #include "fs/usage.h"
@@ -73,6 +74,7 @@ struct service {
     struct pool *pool;
     struct usage *usage;
     struct search *search;
+    struct records records;
     struct reporter reporter;
     struct recognisers recognisers;
     struct explainer *explainer;
@@ -438,6 +440,10 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                    &s->hooks, err);
     if (rc != 0)
         return rc;
+    s->records.index = s->index;
+    s->records.library = s->library;
+    s->records.results = s->results;
+    s->records.views = s->views;
     return control_new(&(struct control_config){.loop = s->loop,
                                                 .library = s->library,
                                                 .search = s->search,
@@ -449,7 +455,11 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .explain = explain,
                                                 .explain_cancel = explain_cancel,
                                                 .context = &s->reporter,
-                                                .explain_context = s},
+                                                .explain_context = s,
+                                                .questions = records_questions,
+                                                .question_count = records_question_count,
+                                                .pool = s->pool,
+                                                .question_context = &s->records},
                        &s->control, err);
 }
 
@@ -624,6 +634,7 @@ void service_free(struct service *s)
         stop_parts(s);
     if (s->usage)
         usage_stop(s->usage);
+    atomic_store(&s->records.stopping, true);
     if (s->pool)
         pool_stop(s->pool);
     if (s->loop_runs) {

@@ -14,6 +14,8 @@ const struct command_option command_options[] = {
     {'t', false, "timeout", "SECONDS", "give up waiting after that long"},
     {'q', false, "quiet", NULL, "print failures only"},
     {'n', true, "number", "NUMBER", "so many recordings at most, 1 to 10000"},
+    {'m', false, "month", "YYYY-MM", "which month; without it, this one"},
+    {'b', false, "by", "day|model|folder", "what to add up by; without it, by day"},
     {'p', false, "profile", "netflix|bbc", "the rules to hold them against"},
     {'l', false, "language", "CODE", "of the subtitles, such as en or zh"},
     {'j', false, "json", NULL, "print JSON, for programs"},
@@ -31,6 +33,9 @@ const struct command commands[] = {
      "The recordings stay; \"scribectl retry\" begins them again.\n"},
     {"restore", ctl_restore, "j", 1, MANY, "PATH...", "bring deleted transcripts back", NULL},
     {"explain", ctl_explain, "j", 1, MANY, "PATH...", "which model a recording is given to, and why", NULL},
+    {"history", ctl_history, "j", 1, MANY, "PATH...", "all that happened to a recording", NULL},
+    {"cost", ctl_cost, "mbj", 0, 0, "", "what a month has cost, by the price list",
+     "What was sent to services in the cloud; a recording that was deleted still counts.\n"},
     {"search", ctl_search, "nj", 1, MANY, "WORDS...", "where something was said",
      "All the words, \"a phrase\", begin*\n"},
     {"lint", ctl_lint, "plj", 1, MANY, "FILE...", "what is wrong in subtitle files",
@@ -112,7 +117,7 @@ void commands_help(struct buffer *out)
                      "\n");
     for (size_t i = 0; i < command_count; i++) {
         cleanup_buffer struct buffer text = {0};
-        buffer_printf(&text, "%s %s", commands[i].name, commands[i].arguments);
+        buffer_printf(&text, "%s%s%s", commands[i].name, *commands[i].arguments ? " " : "", commands[i].arguments);
         put_entry(text.data ? text.data : "", commands[i].help, out);
     }
     buffer_puts(out,

@@ -10,6 +10,7 @@ struct ctl_options {
     const char *store; /* -s, or NULL */
     bool json, watch, quiet;
     int limit; /* -n, or 0 */
+    const char *month, *by; /* of cost, or NULL */
     const char *profile, *language; /* of subtitles; NULL: not given */
     double timeout; /* seconds, or < 0 for none */
     char **paths;
@@ -22,6 +23,8 @@ int ctl_wait(const struct ctl_options *options);
 int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
 int ctl_cancel(const struct ctl_options *options);
+int ctl_history(const struct ctl_options *options);
+int ctl_cost(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 int ctl_lint(const struct ctl_options *options);

@@ -103,6 +103,10 @@ static int set_option(struct ctl_options *options, int letter)
         options->profile = optarg;
     if (letter == 'l')
         options->language = optarg;
+    if (letter == 'm')
+        options->month = optarg;
+    if (letter == 'b')
+        options->by = optarg;
     if (letter == 't' && !read_seconds(optarg, &options->timeout))
         return wrong_usage(_("--timeout needs a number of seconds"));
     if (letter == 'n' && !read_count(optarg, &options->limit))

@@ -8,6 +8,34 @@
 #include "backend/base/json_out.h"
 #include "fs/inbox/wording.h"
 
+void spent_add_money(struct spent *s, const char *currency, int64_t micro)
+{
+    for (int i = 0; *currency && i < SPENT_CURRENCIES; i++) {
+        struct spent_money *m = &s->money[i];
+        if (!m->currency[0])
+            snprintf(m->currency, sizeof m->currency, "%s", currency);
+        if (strcmp(m->currency, currency) != 0)
+            continue;
+        m->micro += micro;
+        return;
+    }
+}
+
+void spent_count(struct spent *s, enum charge_kind kind, int64_t billed_ms, int64_t cost_micro, const char *currency,
+                 int sign)
+{
+    if (kind == CHARGE_POSSIBLE) {
+        s->possible_ms += sign * billed_ms;
+        s->possible_jobs += sign;
+    } else if (kind != CHARGE_NONE) {
+        s->billed_ms += sign * billed_ms;
+        s->jobs += sign;
+        s->estimated_jobs += kind == CHARGE_ESTIMATED ? sign : 0;
+        s->unpriced_jobs += currency[0] || !billed_ms ? 0 : sign;
+        spent_add_money(s, currency, sign * cost_micro);
+    }
+}
+
 void spent_put_money(const char *currency, int64_t micro, struct buffer *out)
 {
     enum { DIGITS = 6, LEAST = 2 };
@@ -32,6 +60,11 @@ static struct minutes minutes(int64_t ms)
     double n = (double)ms / 60000;
     snprintf(m.text, sizeof m.text, "%.*f", n < 10 ? 2 : n < 100 ? 1 : 0, n);
     return m;
+}
+
+void spent_put_minutes(int64_t ms, struct buffer *out)
+{
+    buffer_puts(out, minutes(ms).text);
 }
 
 static void put_one_money(const struct wording *w, const struct spent_money *money, bool about, struct buffer *out)

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend/backend.h"
+
 struct buffer;
 struct wording;
 
@@ -40,8 +42,14 @@ struct spent_item {
                       be known either */
 };
 
+/* Adds what an attempt cost; sign -1 takes it back. */
+void spent_count(struct spent *s, enum charge_kind kind, int64_t billed_ms, int64_t cost_micro, const char *currency,
+                 int sign);
+void spent_add_money(struct spent *s, const char *currency, int64_t micro);
 /* "0.00088 CNY": at least two digits after the point, at most six. */
 void spent_put_money(const char *currency, int64_t micro, struct buffer *out);
+/* "0.07", "12.5", "110": minutes, as fine as it matters. */
+void spent_put_minutes(int64_t ms, struct buffer *out);
 /* Something to say? Then a line without its end: "12.5 of 60 minutes today (0.17 CNY), 110 minutes this month
  * (1.45 CNY)". */
 bool spent_is_any(const struct spending_report *report);

@@ -64,32 +64,10 @@ static void unlock(struct ledger **l)
 
 /* ---- sums ---- */
 
-static void add_money(struct spent *s, const char *currency, int64_t micro)
-{
-    for (int i = 0; *currency && i < SPENT_CURRENCIES; i++) {
-        struct spent_money *m = &s->money[i];
-        if (!m->currency[0])
-            snprintf(m->currency, sizeof m->currency, "%s", currency);
-        if (strcmp(m->currency, currency) != 0)
-            continue;
-        m->micro += micro;
-        return;
-    }
-}
-
 /* sign -1 takes it back. */
 static void count(struct spent *s, const struct attempt *a, int sign)
 {
-    if (a->kind == CHARGE_POSSIBLE) {
-        s->possible_ms += sign * a->billed_ms;
-        s->possible_jobs += sign;
-    } else if (a->kind != CHARGE_NONE) {
-        s->billed_ms += sign * a->billed_ms;
-        s->jobs += sign;
-        s->estimated_jobs += a->kind == CHARGE_ESTIMATED ? sign : 0;
-        s->unpriced_jobs += a->currency[0] || !a->billed_ms ? 0 : sign;
-        add_money(s, a->currency, sign * a->cost_micro);
-    }
+    spent_count(s, a->kind, a->billed_ms, a->cost_micro, a->currency, sign);
 }
 
 static void add_up(struct spent *to, const struct spent *s)
@@ -101,7 +79,7 @@ static void add_up(struct spent *to, const struct spent *s)
     to->estimated_jobs += s->estimated_jobs;
     to->unpriced_jobs += s->unpriced_jobs;
     for (int i = 0; i < SPENT_CURRENCIES; i++)
-        add_money(to, s->money[i].currency, s->money[i].micro);
+        spent_add_money(to, s->money[i].currency, s->money[i].micro);
 }
 
 static struct day_sum *sum_of(struct ledger *l, int day)

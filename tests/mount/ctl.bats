@@ -52,3 +52,28 @@ state_is() { # FILE STATE
     state_is two.wav failed
     refute exists "$INBOX/one.FAILED.txt"
 }
+
+@test "history: every attempt with its time, in words and as JSON, over a restart" {
+    start_mount
+    allow_log 'media\.decode|fail'
+    recording "$INBOX/talk.wav" "fail media.decode"
+    wait_for state_is talk.wav failed
+    ctl retry "$INBOX/talk.wav"
+    wait_for state_is talk.wav failed
+    restart # so that all of it is in the index
+    ctl history "$INBOX/talk.wav"
+    assert_equal "$CODE" 0
+    assert_contains "$SAID" '^talk\.wav$'
+    assert_contains "$SAID" '^  20[0-9-]+ [0-9:]+  arrived: [0-9]+ bytes, sha256 [0-9a-f]{64}$'
+    assert_contains "$SAID" '^  20[0-9-]+ [0-9:]+  begun: attempt 1$'
+    assert_contains "$SAID" '^  20[0-9-]+ [0-9:]+  failed: media\.decode$'
+    assert_contains "$SAID" '^  20[0-9-]+ [0-9:]+  tried again: asked for$'
+    ctl history --json "$INBOX/talk.wav"
+    jq -e '.path == "talk.wav" and .state == "failed" and (.jobs | length == 1) and (.jobs[0] | .current and
+        .error.code == "media.decode" and ([.events[].event] == ["started","failed","retried","started","failed"]) and
+        .charges == [] and .queued_ms > 0)' <<<"$SAID"
+    ctl history "$INBOX/none.wav"
+    assert_equal "$CODE" 5
+    ctl history "$INBOX"
+    assert_equal "$CODE" 1
+}

@@ -1,0 +1,8 @@
+/* Which questions there are. */
+#include "fs/records.h"
+
+const struct question records_questions[] = {
+    {"history", record_history},
+    {"cost", record_costs},
+};
+const size_t records_question_count = sizeof records_questions / sizeof *records_questions;
