@@ -246,6 +246,7 @@ static int add_provenance(struct transcript *whole, const struct stitch_part *pa
         rc = copy_first(&whole->provider, t->provider);
         rc = rc ? rc : copy_first(&whole->engine, t->engine);
         rc = rc ? rc : copy_first(&whole->model, t->model);
+        rc = rc ? rc : copy_first(&whole->why, t->why);
         rc = rc ? rc : append_id(&whole->task_id, t->task_id);
         rc = rc ? rc : append_id(&whole->request_id, t->request_id);
         whole->times_estimated |= t->times_estimated;

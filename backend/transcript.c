@@ -36,6 +36,7 @@ void transcript_free(struct transcript *t)
     free(t->provider);
     free(t->engine);
     free(t->model);
+    free(t->why);
     free(t->task_id);
     free(t->request_id);
     free(t);

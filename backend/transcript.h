@@ -39,6 +39,7 @@ struct transcript {
     char *provider;     /* "local", "dashscope", "openai" */
     char *engine;       /* "vosk", "pocketsphinx", or the provider's service */
     char *model;        /* model name as the provider or the model directory says it */
+    char *why;          /* one line for people: why this model */
     char *task_id;      /* remote task, if there was one */
     char *request_id;   /* remote request, if there was one */
     int64_t billed_ms;  /* what the provider billed; 0 when free */

@@ -76,6 +76,7 @@ int transcript_to_json(const struct transcript *t, struct buffer *out)
     add_optional(out, "provider", t->provider);
     add_optional(out, "engine", t->engine);
     add_optional(out, "model", t->model);
+    add_optional(out, "why", t->why);
     add_optional(out, "task_id", t->task_id);
     add_optional(out, "request_id", t->request_id);
     if (t->billed_ms > 0)
@@ -252,7 +253,8 @@ static int read_transcript(const cJSON *json, struct transcript *t, struct error
         char **value;
     } texts[] = {
         {"language", &t->language}, {"provider", &t->provider}, {"engine", &t->engine},
-        {"model", &t->model},       {"task_id", &t->task_id},   {"request_id", &t->request_id},
+        {"model", &t->model},       {"why", &t->why},           {"task_id", &t->task_id},
+        {"request_id", &t->request_id},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int rc = read_text(json, texts[i].key, false, texts[i].value, err);

@@ -143,6 +143,7 @@ static bool add_taken(cJSON *o, struct results *results, const struct digest *ke
     } members[] = {{"provider", "provider"},
                    {"engine", "name"},
                    {"model", "model"},
+                   {"why", "why"},
                    {"task_id", "task_id"},
                    {"request_id", "request_id"}};
     char head[4096];

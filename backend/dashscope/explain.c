@@ -38,6 +38,11 @@ static bool by_name(const char *model)
     return model && strcmp(model, "auto") != 0;
 }
 
+const char *cloud_why_model(const char *wished)
+{
+    return by_name(wished) ? "the settings name it" : "of those that can do all that is asked for, it comes first";
+}
+
 /* Why one that could do it is not the one. */
 static void say_second(const struct backend_question *q, const struct route *route,
                        const struct route_needs *needs, const struct route *chosen, char *text, size_t size)
@@ -225,14 +230,10 @@ static void explain_cost(const struct backend_question *q, struct explanation *e
 static int choose(struct backend_question *q, struct route_needs *needs, struct route *chosen,
                   struct explanation *e)
 {
-    bool named = by_name(needs->model);
+    snprintf(e->why, sizeof e->why, "%s", cloud_why_model(needs->model));
     if (q->begun_with && catalogue_find(q->begun_with)) {
         needs->model = q->begun_with;
         snprintf(e->why, sizeof e->why, "it was begun with this model, and goes on with it");
-    } else if (named) {
-        snprintf(e->why, sizeof e->why, "the settings name it");
-    } else {
-        snprintf(e->why, sizeof e->why, "of those that can do all that is asked for, it comes first");
     }
     int rc = route_choose(needs, chosen, &e->refused);
     if (rc != 0) {

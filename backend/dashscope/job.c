@@ -401,6 +401,8 @@ void cloud_job_finish(struct backend_job *job, struct transcript *transcript)
         transcript->engine = strdup("Model Studio");
     if (!transcript->model && model)
         transcript->model = strdup(model->name);
+    if (!transcript->why)
+        transcript->why = strdup(cloud_why_model(job->wishes.is.model)); /* without memory it stays unknown */
     if (!transcript->task_id && job->task_id)
         transcript->task_id = strdup(job->task_id);
     if (!transcript->request_id && job->request_id)

@@ -143,6 +143,8 @@ bool cloud_sound_alone(const struct media_facts *facts, int64_t bytes);
 struct backend_question *cloud_explain(struct backend *backend, const struct backend_request *request,
                                        backend_explained *answer, void *context, struct error *err);
 void cloud_explain_cancel(struct backend_question *question);
+/* Why the model of a job is the one; `wished`: the settings' model, or NULL. */
+const char *cloud_why_model(const char *wished);
 
 /* ---- for the steps ---- */
 

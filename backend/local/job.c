@@ -14,6 +14,7 @@ struct backend_job {
     struct backend_events events;
     void *context;
     struct supervision *supervision;
+    const char *why; /* this model */
 };
 
 void job_cancel(struct backend_job *job)
@@ -49,10 +50,13 @@ static bool on_line(void *context, const char *line, size_t len)
     struct backend_job *job = context;
     struct backend_events events = job->events;
     void *to = job->context;
+    const char *why = job->why;
     struct error err;
     struct transcript *t = transcript_from_json(line + skip, len - skip - 1, &err);
     job_cancel(job);
     if (t) {
+        if (!t->why)
+            t->why = strdup(why); /* without memory it stays unknown */
         events.finished(to, t, NULL, 0);
     } else {
         err.class = ERROR_PERMANENT;
@@ -65,7 +69,7 @@ static const struct supervision_events supervision_events = {
     .line = on_line, .progress = on_progress, .failed = on_failed};
 
 struct backend_job *job_start(struct loop *loop, struct child_list *children, char *const argv[],
-                              int recording, int64_t hang_ms, const struct backend_events *events,
+                              const char *why, int recording, int64_t hang_ms, const struct backend_events *events,
                               void *context, struct error *err)
 {
     cleanup_close int fd = recording;
@@ -74,7 +78,7 @@ struct backend_job *job_start(struct loop *loop, struct child_list *children, ch
         error_set(err, ERROR_TRANSIENT, ENOMEM, "engine.start", "out of memory");
         return NULL;
     }
-    *job = (struct backend_job){.events = *events, .context = context};
+    *job = (struct backend_job){.events = *events, .context = context, .why = why};
     struct supervise what = {.loop = loop,
                              .children = children,
                              .argv = argv,

@@ -139,6 +139,16 @@ static int local_describe(struct backend *backend, char *line, size_t size)
     return rc;
 }
 
+/* Why the engine is the one that is taken: of what is installed, unless somebody named it. */
+static const char *why_engine(const struct local_backend *l, enum local_engine engine)
+{
+    struct engine_choice best;
+    struct error err;
+    bool by_itself = l->settings.engine == LOCAL_AUTO &&
+                     engine_choose(&l->settings, LOCAL_AUTO, &best, &err) == 0 && best.engine == engine;
+    return by_itself ? "of what is installed it makes the fewest errors" : "the settings name this recogniser";
+}
+
 /* ---- jobs ---- */
 
 static struct backend_job *local_start(struct backend *backend, const struct backend_request *request,
@@ -168,8 +178,9 @@ static struct backend_job *local_start(struct backend *backend, const struct bac
         vosk ? l->settings.vosk_library : NULL,
         NULL,
     };
-    return job_start(l->loop, l->children, (char *const *)arguments, steal_fd(fd),
-                     (int64_t)l->settings.hang_seconds * 1000, events, context, err);
+    return job_start(l->loop, l->children, (char *const *)arguments,
+                     why_engine(l, choice.engine), steal_fd(fd), (int64_t)l->settings.hang_seconds * 1000,
+                     events, context, err);
 }
 
 /* ---- explaining ---- */
@@ -226,9 +237,7 @@ static struct explanation *explain(const struct backend_question *q)
         snprintf(e->recogniser, sizeof e->recogniser, "the built-in recogniser, %s",
                  choice.engine == LOCAL_VOSK ? "Vosk" : "PocketSphinx");
         snprintf(e->model, sizeof e->model, "%s", choice.model);
-        snprintf(e->why, sizeof e->why, "%s",
-                 l->settings.engine != LOCAL_AUTO ? "the settings name this recogniser"
-                                                  : "of what is installed it makes the fewest errors");
+        snprintf(e->why, sizeof e->why, "%s", why_engine(l, choice.engine));
         explanation_step(e, "it is decoded to 16 kHz and one channel, on this machine");
         cJSON *frozen = q->settings ? cJSON_Parse(q->settings) : NULL;
         const char *model = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(frozen, "model"));

@@ -73,6 +73,7 @@ void openai_job_finish(struct backend_job *job, struct transcript *transcript)
     set_text(&transcript->provider, "openai");
     set_text(&transcript->engine, job->openai->host);
     set_text(&transcript->model, job->wishes.model);
+    set_text(&transcript->why, job->wishes.model ? "the settings name it" : "the settings name no other");
     set_text(&transcript->language, job->wishes.language); /* not every server says what it heard */
     job_free(job);
     events.finished(context, transcript, raw.data, raw.len);

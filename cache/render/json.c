@@ -169,7 +169,7 @@ static void add_engine(struct buffer *out, const struct render_source *source, c
         {"{\"provider\":", t->provider},
         {",\"name\":", t->engine},
         {",\"model\":", t->model},
-        {",\"why\":", source ? source->why : NULL},
+        {",\"why\":", t->why},
         {",\"task_id\":", t->task_id},
         {",\"request_id\":", t->request_id},
         {",\"settings_hash\":", source ? source->settings_hash : NULL},

@@ -17,7 +17,6 @@ struct render_source {
     const char *name;               /* of the recording's file, without folders: bytes, perhaps not UTF-8 */
     const char *sha256;             /* hex digest of the recording's content */
     const char *settings_hash;      /* hex */
-    const char *why;                /* one line: why this model was taken */
     int64_t size;                   /* bytes of the recording; negative when unknown */
     int64_t recorded_ms;            /* wall clock: last change of the recording; 0 when unknown */
     int64_t finished_ms;            /* wall clock of the result; 0 when unknown */

@@ -31,7 +31,7 @@ each_model() {
         transcribed "$INBOX/$model.$endpoint" || return 1
         assert_contains "$(cat "$INBOX/$model.$endpoint.txt")" 'young man'
         contains "$INBOX/$model.$endpoint.srt" '^00:00:0[0-9],[0-9]* --> 00:00:0[0-3],'
-        assert_equal "$(jq -r '.engine | [.provider, .model] | join(" ")' "$INBOX/$model.$endpoint.json")" "dashscope $model"
+        assert_equal "$(jq -r '.engine | [.provider, .model, .why] | join(" ")' "$INBOX/$model.$endpoint.json")" "dashscope $model the settings name it"
         assert_equal "$(counter ".requests.$endpoint")" $((before + 1))
         assert_equal "$(control GET "requests?endpoint=$endpoint" | jq -r '.[-1].model')" "$model"
     done
@@ -189,7 +189,8 @@ grows_while() {
         cloud_mount $settings
         drop "$model.wav"
         transcribed "$INBOX/$model"
-        assert_equal "$(jq -r .engine.model "$INBOX/$model.json")" "$model"
+        assert_equal "$(jq -r '.engine | [.model, .why] | join(" ")' "$INBOX/$model.json")" \
+            "$model of those that can do all that is asked for, it comes first"
     done <<'END'
 fun-asr dashscope.model=auto
 qwen3-asr-flash-filetrans dashscope.model=auto dashscope.emotion=yes

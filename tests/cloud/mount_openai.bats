@@ -31,7 +31,7 @@ heard() { # NAME REFERENCE
     assert_equal "$(requests '[.authorized, .fields.model[0], .fields.response_format[0], .fields["timestamp_granularities[]"], .file, .ended]')" \
         '[true,"tiny","verbose_json",["word","segment"],"recording.wav","answered"]'
     assert_equal "$(jq -c '[.language, (.words | length > 10), (.words[0].end <= .words[1].start + 0.01)]' "$INBOX/talk.json")" '["en",true,true]'
-    jq -e --arg host "127.0.0.1:$SERVER_PORT" '[.. | strings | select(. == $host or . == "openai" or . == "tiny")] | unique | length == 3' \
+    jq -e --arg host "127.0.0.1:$SERVER_PORT" '[.. | strings | select(. == $host or . == "openai" or . == "tiny" or . == "the settings name it")] | unique | length == 4' \
         "$INBOX/talk.json"
     py "$LIB/check_srt.py" "$INBOX/talk.srt"
 }

@@ -17,7 +17,8 @@ setup() {
     jq -e '.backend == "local" and .backend_why == "no key for a service in the cloud is set up" and .language == "en" and
         .cost.free and .publish == null and (.model | length > 0) and .refused == null and
         ([.models[].name] == ["vosk", "pocketsphinx"]) and ([.models[] | select(.verdict == "chosen")] | length == 1) and
-        .unmet == [] and .taken.provider == "local"' "$T/json"
+        .unmet == [] and .taken.provider == "local" and .taken.why == .why' "$T/json"
+    assert_equal "$(jq -r .engine.why "$INBOX/talk.json")" "$(jq -r .why "$T/json")"
     assert_contains "$("$SCRIBECTL" explain "$INBOX/talk.txt")" '^ *Cost: *nothing$'
 }
 

@@ -70,7 +70,6 @@ static void render(const char *name, enum format format, struct buffer *out)
         .name = "talk.mp3",
         .sha256 = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
         .settings_hash = "0123abcd",
-        .why = "the best model for the language",
         .size = 123456,
         .recorded_ms = 1767323045678,
         .finished_ms = 1767326645678,

@@ -395,6 +395,7 @@ static void with_bills(struct transcript *t, size_t part)
     t->provider = strdup("dashscope");
     t->engine = strdup("Model Studio");
     t->model = strdup("fun-asr");
+    t->why = strdup("the settings name it");
     t->task_id = part == 1 ? NULL : strdup(part ? "task-c" : "task-a");
     t->request_id = strdup(part ? "r" : "q");
     t->billed_ms = 1000 << part;
@@ -421,6 +422,7 @@ static void bills_are_summed_up(void **state)
     assert_string_equal(whole->currency, "CNY");
     assert_string_equal(whole->task_id, "task-a task-c");
     assert_string_equal(whole->request_id, "q r r");
+    assert_string_equal(whole->why, "the settings name it");
     assert_string_equal(whole->provider, "dashscope");
     assert_string_equal(whole->engine, "Model Studio");
     assert_string_equal(whole->model, "fun-asr");

@@ -190,7 +190,7 @@ static void json_says_everything_and_comes_back(void **state)
     static const char expected[] =
         "{\"schema\":\"scribefs-transcript/"
         "1\",\"duration_ms\":12345,\"language\":\"de\",\"provider\":\"dashscope\","
-        "\"engine\":\"fun-asr\",\"model\":\"m-1\",\"task_id\":\"t\",\"request_id\":\"r\",\"billed_ms\":13000,"
+        "\"engine\":\"fun-asr\",\"model\":\"m-1\",\"why\":\"w\",\"task_id\":\"t\",\"request_id\":\"r\",\"billed_ms\":13000,"
         "\"billed_estimated\":true,\"cost_micro\":2860,\"currency\":\"CNY\","
         "\"times_estimated\":true,\"sentences\":["
         "{\"begin_ms\":10,\"end_ms\":900,\"channel\":1,\"speaker\":2,\"text\":\"Grüß "
@@ -205,6 +205,7 @@ static void json_says_everything_and_comes_back(void **state)
     t->provider = strdup("dashscope");
     t->engine = strdup("fun-asr");
     t->model = strdup("m-1");
+    t->why = strdup("w");
     t->task_id = strdup("t");
     t->request_id = strdup("r");
     t->billed_ms = 13000;
