@@ -34,6 +34,10 @@ struct index_recording {
     bool digested;                    /* digest and job are valid */
     struct digest digest;
     struct digest job; /* key of its job */
+    bool rerun;        /* another job is to replace it: */
+    struct digest next;
+    const struct digest *versions; /* keys of the jobs whose results it had before, the first one first */
+    size_t version_count;
 };
 
 /* One name of a recording. */

@@ -104,7 +104,8 @@ int index_load_directories(struct index *ix, int (*fn)(void *arg, const struct i
 }
 
 #define RECORDINGS_SQL                                                                                       \
-    "SELECT dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job FROM recordings ORDER BY dev, ino"
+    "SELECT dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job, next, versions"                        \
+    " FROM recordings ORDER BY dev, ino"
 
 struct recording_call {
     int (*fn)(void *arg, const struct index_recording *r);
@@ -123,6 +124,9 @@ static int recording_row(sqlite3_stmt *stmt, void *arg)
         .ctime_ns = sqlite3_column_int64(stmt, 5),
     };
     r.digested = column_digest(stmt, 6, &r.digest) && column_digest(stmt, 7, &r.job);
+    r.rerun = column_digest(stmt, 8, &r.next);
+    r.versions = sqlite3_column_blob(stmt, 9);
+    r.version_count = r.versions ? (size_t)sqlite3_column_bytes(stmt, 9) / sizeof *r.versions : 0;
     return call->fn(call->arg, &r);
 }
 

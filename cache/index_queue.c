@@ -53,9 +53,14 @@ struct op *op_drop_directory(int64_t id)
 
 struct op *op_put_recording(const struct index_recording *r)
 {
-    struct op *op = op_new(OP_PUT_RECORDING, 0);
-    if (op)
-        op->recording = *r;
+    size_t size = r->version_count * sizeof *r->versions;
+    struct op *op = op_new(OP_PUT_RECORDING, size);
+    if (!op)
+        return NULL;
+    op->recording = *r;
+    op->recording.versions = (const struct digest *)(const void *)op->tail;
+    if (size)
+        memcpy(op->tail, r->versions, size);
     return op;
 }
 

@@ -103,6 +103,9 @@ static const char *const steps[] = {
     /* 7: what those outside were told of each. */
     "ALTER TABLE links ADD COLUMN told INTEGER NOT NULL DEFAULT -1;"
     "ALTER TABLE links ADD COLUMN told_for BLOB CHECK (length(told_for) = 32);",
+    /* 8: recordings that are transcribed again, and what they had before. */
+    "ALTER TABLE recordings ADD COLUMN next BLOB CHECK (length(next) = 32);" /* NULL: none */
+    "ALTER TABLE recordings ADD COLUMN versions BLOB;",                      /* digests, one behind the other */
 };
 
 int migrate_newest(void)

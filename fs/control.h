@@ -41,6 +41,11 @@
  *       -> {"found":[{"path","hits":[{"at_ms" (in the recording),"before","match","after" (the sentence around it)}…],
  * "more" (there are others in it)}…] (the newest first),"more" (than N recordings (default 100), or time was up),"building" (not
  * all transcripts have been read yet)}. W as cache/search_query.h has it.
+ *   {"command":"rerun","path":P,"backend":B,"model":M,"language":L,"again":true,"dry":true}
+ *       -> {"count":N,"needless":N,"busy":N,"sent":N,"duration_ms","paths":[PATH…]}: recordings at P that are
+ * transcribed again with the settings of today, and what is asked for over them (all optional); those of which that is
+ * the result already (unless "again"); those that are under way or arriving; those of the first that are sent to a service; the audio and the first 1000 names of the
+ * first (objects with "path" and, where it is not UTF-8, "path_bytes"). With "dry" nothing is done.
  *   anything that cannot be answered
  *       -> {"error":{"code":C,"message":TEXT}}, C being "request", "not_found", "forbidden", "busy", "failed"
  * or "memory". After "forbidden", "busy", and a line that is too long, the connection is closed.
@@ -54,7 +59,8 @@
  * "stage":"preparing|publishing|submitted|recognising","done","total" (0: not known), while queued
  * "position" (0: next),"not_before_ms", always "duration_ms" (of the audio),
  * "queued_ms","started_ms","finished_ms","expected_ms" (milliseconds since 1970; 0: not known), "attempts",
- * "hidden":[formats of deleted views], of a recording that was sent to a paid service
+ * "views":[formats that its folder lists], "hidden":[formats of deleted views], "versions":N (earlier results, whose views
+ * open as NAME.v1.txt … NAME.vN.txt; the current one has no number), of a recording that was sent to a paid service
  * "cost":{"billed_ms" (audio), "cost_micro" (millionths of the currency), "currency" (both null where the price is not
  * known), "estimated":true where the service did not say how much it billed, "possible":true when an attempt is
  * under way, or failed after it was sent: it may have been billed, "possible_ms" (its audio; 0: not known)}, "job" (hex), "backend",
@@ -100,8 +106,10 @@ struct control_config {
     struct explaining *(*explain)(void *context, const char *path, void (*answer)(void *to, struct cJSON *object),
                                   void *to, struct error *err);
     void (*explain_cancel)(struct explaining *explaining);
-    void *context;         /* of all but explain() */
-    void *explain_context; /* of explain() */
+    /* As rerun() of fs/rerun.h, with explain_context. May be NULL. */
+    struct cJSON *(*rerun)(void *context, const char *path, const struct cJSON *request, struct error *err);
+    void *context;         /* of all the others */
+    void *explain_context; /* of explain() and rerun() */
     /* Questions that are answered on the pool (fs/asking.h), and their context. */
     const struct question *questions;
     size_t question_count;

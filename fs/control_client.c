@@ -435,6 +435,13 @@ static void answer_request(struct control_client *c, const cJSON *request)
         search(c, request);
     } else if ((question = find_question(c->config, command))) {
         ask(c, question, path, request);
+    } else if (strcmp(command, "rerun") == 0 && c->config->rerun) {
+        struct error err = {0};
+        cJSON *done = c->config->rerun(c->config->explain_context, path, request, &err);
+        if (done)
+            answer(c, done, false);
+        else
+            answer_error(c, err.code, err.detail);
     } else if ((change = find_change(command))) {
         rc = change(c->config->library, path, &count);
         if (rc < 0)

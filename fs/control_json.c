@@ -174,7 +174,8 @@ cJSON *json_item(const struct item *item)
     ok = ok && add_number(o, "duration_ms", item->duration_ms) &&
          add_number(o, "queued_ms", item->queued_ms) && add_number(o, "started_ms", item->started_ms) &&
          add_number(o, "finished_ms", item->finished_ms) && add_number(o, "expected_ms", item->expected_ms) &&
-         add_number(o, "attempts", item->attempts) && add_views(o, "views", item->listed) &&
+         add_number(o, "attempts", item->attempts) && add_number(o, "versions", item->versions) &&
+           add_views(o, "views", item->listed) &&
            add_views(o, "hidden", item->hidden) &&
          cJSON_AddStringToObject(o, "job", item->job) &&
          cJSON_AddStringToObject(o, "backend", item->backend) && add_error(o, &item->error) &&
@@ -237,6 +238,7 @@ bool json_read_item(const cJSON *object, struct item *item)
     read_text(item->job, sizeof item->job, object, "job");
     read_text(item->backend, sizeof item->backend, object, "backend");
     json_read_cost(object, &item->cost);
+    item->versions = (unsigned)get_int(object, "versions");
     item->listed = read_views(object, "views");
     item->hidden = read_views(object, "hidden");
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(object, "error");

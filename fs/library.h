@@ -79,6 +79,7 @@ struct view {
     struct digest job;     /* whose result or status it shows */
     struct digest key;     /* of the rendered view (cache/views.h); not of a status text */
     bool unlisted;         /* found by name only: no listing shows it */
+    unsigned number;       /* of an earlier version, such as talk.v1.txt; 0: the current one */
     uint64_t version;      /* differs whenever the content or the time may differ */
     off_t size;            /* exact */
     struct timespec mtime; /* when the content was made, or looked another way for the last time */
@@ -373,6 +374,12 @@ int library_item(struct library *lib, struct file_id id, struct item *item, char
 /* The one recording at path (or whose view is there), and its job as far as there is one: settings, checkpoint and backend are
  * NULL before that. Nothing is claimed. 0, -ENOENT, -EISDIR for a folder, or -ENOMEM. Clear with job_start_clear(). */
 int library_look_up(struct library *lib, const char *path, struct job_start *out, enum item_state *state);
+/* One recording at `path` is transcribed again by the job of that key, made if it is new; until that is done its views
+ * stay, then they change, and the earlier result is a version. Nothing happens (0) unless its content is still the one
+ * with this digest. 1 when it was done, 0, -ENOENT, -ENOMEM; -EAGAIN: it has to stay here (struct name_policy), and the
+ * job would send it. */
+int library_rerun(struct library *lib, const char *path, const struct digest *content, const struct digest *key,
+                  const char *backend, const char *settings);
 /* Failed jobs at path are queued again; *count = how many. 0 or -ENOENT. */
 int library_retry(struct library *lib, const char *path, int *count);
 /* Jobs at path that wait or run end, and are failures ("job.cancelled") until they are tried again; *count = how many. A

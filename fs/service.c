@@ -52,6 +52,7 @@
 #include "fs/recognisers.h"
 #include "fs/records.h"
 #include "fs/reporter.h"
+#include "fs/rerun.h"
 #include "fs/view_text.h"
 #include "fs/usage.h"
 
@@ -211,6 +212,18 @@ static void on_index_trouble(void *context, const struct error *trouble)
         log_line(LOG_WARNING, "%s; trying again", trouble->detail);
     else
         log_line(LOG_NOTICE, "the job index can be written again");
+}
+
+static cJSON *rerun_recordings(void *context, const char *path, const cJSON *request, struct error *err)
+{
+    struct service *s = context;
+    return rerun(&(struct rerun_config){.library = s->library,
+                                        .results = s->results,
+                                        .folders = s->folders,
+                                        .chooser = {.backends = s->recognisers.backends,
+                                                    .backend_count = s->recognisers.count,
+                                                    .usual = s->recognisers.chosen}},
+                 path, request, err);
 }
 
 static struct explaining *explain(void *context, const char *path, explained *answer, void *to,
@@ -454,6 +467,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .all = reporter_all,
                                                 .explain = explain,
                                                 .explain_cancel = explain_cancel,
+                                                .rerun = rerun_recordings,
                                                 .context = &s->reporter,
                                                 .explain_context = s,
                                                 .questions = records_questions,

@@ -17,7 +17,12 @@ const struct command_option command_options[] = {
     {'m', false, "month", "YYYY-MM", "which month; without it, this one"},
     {'b', false, "by", "day|model|folder", "what to add up by; without it, by day"},
     {'p', false, "profile", "netflix|bbc", "the rules to hold them against"},
-    {'l', false, "language", "CODE", "of the subtitles, such as en or zh"},
+    {'M', false, "model", "MODEL", "with this model instead of the one in the settings"},
+    {'B', false, "backend", "BACKEND", "by local, dashscope or openai"},
+    {'l', false, "language", "CODE", "the language, such as en or zh"},
+    {'r', true, "recursive", NULL, "all recordings in a folder"},
+    {'a', false, "again", NULL, "also what would be transcribed just as it was"},
+    {'y', true, "yes", NULL, "do not ask"},
     {'j', false, "json", NULL, "print JSON, for programs"},
 };
 const size_t command_option_count = sizeof command_options / sizeof *command_options;
@@ -32,6 +37,9 @@ const struct command commands[] = {
     {"cancel", ctl_cancel, "j", 1, MANY, "PATH...", "end what is waiting or running",
      "The recordings stay; \"scribectl retry\" begins them again.\n"},
     {"restore", ctl_restore, "j", 1, MANY, "PATH...", "bring deleted transcripts back", NULL},
+    {"rerun", ctl_rerun, "MBlray", 1, MANY, "PATH...", "transcribe again",
+     "What was there stays until it is done, and opens as NAME.v1.txt, NAME.v1.srt ... afterwards. Says before what it\n"
+     "costs; a terminal is asked.\n"},
     {"explain", ctl_explain, "j", 1, MANY, "PATH...", "which model a recording is given to, and why", NULL},
     {"history", ctl_history, "j", 1, MANY, "PATH...", "all that happened to a recording", NULL},
     {"cost", ctl_cost, "mbj", 0, 0, "", "what a month has cost, by the price list",

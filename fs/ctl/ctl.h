@@ -11,7 +11,10 @@ struct ctl_options {
     bool json, watch, quiet;
     int limit; /* -n, or 0 */
     const char *month, *by; /* of cost, or NULL */
-    const char *profile, *language; /* of subtitles; NULL: not given */
+    const char *profile;         /* of subtitles; NULL: not given */
+    bool recursive, again, yes;  /* rerun */
+    const char *model, *backend; /* rerun; NULL: not said */
+    const char *language;        /* of subtitles, or of rerun; NULL: not said */
     double timeout; /* seconds, or < 0 for none */
     char **paths;
     int path_count;
@@ -28,6 +31,7 @@ int ctl_cost(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 int ctl_lint(const struct ctl_options *options);
+int ctl_rerun(const struct ctl_options *options);
 
 /* The language of whoever runs it; NULL: English. */
 const struct wording *ctl_wording(void);

@@ -99,6 +99,13 @@ static int set_option(struct ctl_options *options, int letter)
     options->watch |= letter == 'w';
     options->json |= letter == 'j';
     options->quiet |= letter == 'q';
+    options->recursive |= letter == 'r';
+    options->again |= letter == 'a';
+    options->yes |= letter == 'y';
+    if (letter == 'M')
+        options->model = optarg;
+    if (letter == 'B')
+        options->backend = optarg;
     if (letter == 'p')
         options->profile = optarg;
     if (letter == 'l')

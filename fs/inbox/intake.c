@@ -147,7 +147,7 @@ static int give_job(struct intake *in, const struct reading *r, struct error *er
         struct digest key;
         cleanup_free char *settings = NULL;
         again = false;
-        rc = choose_backend(&in->config.chooser, s, here, &backend, &settings, err);
+        rc = choose_backend(&in->config.chooser, s, here, NULL, &backend, &settings, err);
         rc = rc ? rc : digest_key(&r->digest, settings, &key);
         if (rc != 0)
             break;

@@ -43,6 +43,7 @@ struct item {
     bool empty;         /* arriving, and nothing has been written to it: "wait" does not wait for it */
     bool announcing;    /* done or failed, but a view of that is not visible yet: "wait" goes on waiting */
     uint32_t hidden;    /* views that were deleted: bit n = format n */
+    unsigned versions;  /* earlier results, whose views open by name: talk.v1.txt … */
     uint32_t listed;    /* views that its folder lists when it is done: the same */
     char backend[16];   /* name of the backend of its job: "local" keeps it here; "" before it has one */
     struct error error; /* of the last attempt; class ERROR_NONE if none */

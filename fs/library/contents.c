@@ -7,6 +7,8 @@
 
 #include <utlist.h>
 
+#include "backend/base/cleanup.h"
+
 /* ---- recordings ---- */
 
 struct recording *recording_find(struct library *lib, struct file_id id)
@@ -32,6 +34,9 @@ struct recording *recording_get(struct library *lib, struct file_id id)
 
 void recording_store(struct library *lib, const struct recording *r)
 {
+    cleanup_free struct digest *versions = r->version_count ? malloc(r->version_count * sizeof *versions) : NULL;
+    for (unsigned i = 0; versions && i < r->version_count; i++)
+        versions[i] = r->versions[i].key;
     index_put_recording(lib->index,
                         &(struct index_recording){.dev = stored_device(lib, r->id.dev),
                                                   .ino = r->id.ino,
@@ -41,7 +46,11 @@ void recording_store(struct library *lib, const struct recording *r)
                                                   .ctime_ns = r->stat.ctime_ns,
                                                   .digested = r->digested,
                                                   .digest = r->digest,
-                                                  .job = r->job ? r->job->key : (struct digest){{0}}});
+                                                  .job = r->job ? r->job->key : (struct digest){{0}},
+                                                  .rerun = r->next_job != NULL,
+                                                  .next = r->next_job ? r->next_job->key : (struct digest){{0}},
+                                                  .versions = versions,
+                                                  .version_count = versions ? r->version_count : 0});
 }
 
 /* A job that no recording needs any more: cancelled if the runner has it, forgotten otherwise. Its result
@@ -70,14 +79,33 @@ void recording_set_job(struct library *lib, struct recording *r, struct job *job
         LL_PREPEND2(job->recordings, r, job_next);
         job->unwanted = false;
     }
-    if (old && !old->recordings)
+    if (old && !old->recordings && !old->awaiting)
+        job_unneeded(lib, old);
+}
+
+void recording_set_next(struct library *lib, struct recording *r, struct job *job)
+{
+    struct job *old = r->next_job;
+    if (old == job)
+        return;
+    if (old)
+        LL_DELETE2(old->awaiting, r, await_next);
+    r->await_next = NULL;
+    r->next_job = job;
+    if (job) {
+        LL_PREPEND2(job->awaiting, r, await_next);
+        job->unwanted = false;
+    }
+    if (old && !old->recordings && !old->awaiting)
         job_unneeded(lib, old);
 }
 
 void recording_free(struct library *lib, struct recording *r)
 {
+    recording_set_next(lib, r, NULL);
     recording_set_job(lib, r, NULL);
     content_leave(lib, r);
+    versions_clear(r);
     index_drop_recording(lib->index, stored_device(lib, r->id.dev), r->id.ino);
     HASH_DEL(lib->recordings, r);
     free(r);
@@ -87,7 +115,7 @@ void recording_free(struct library *lib, struct recording *r)
  * again with one of them. */
 static void spoil(struct library *lib, struct recording *r)
 {
-    struct job *job = r->job;
+    struct job *job = recording_status_job(r);
     if (!job || !job->claimed || !file_id_equal(job->reading, r->id))
         return;
     job->spoiled = lib->some_unwanted = true;
@@ -100,7 +128,9 @@ void recording_unread(struct library *lib, struct recording *r)
     spoil(lib, r);
     r->digested = r->skipped = false;
     content_update(lib, r);
+    recording_set_next(lib, r, NULL);
     recording_set_job(lib, r, NULL);
+    versions_clear(r);
     recording_store(lib, r);
     recording_reconcile(lib, r);
 }

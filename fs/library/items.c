@@ -43,7 +43,7 @@ static int64_t expected_end(const struct library *lib, const struct job *job)
 
 int item_fill(struct library *lib, const struct link *l, struct item *item)
 {
-    const struct job *job = l->recording ? l->recording->job : NULL;
+    const struct job *job = l->recording ? recording_status_job(l->recording) : NULL;
     *item = (struct item){.path = link_path(l),
                           .base = strdup(l->base),
                           .state = state_of(job),
@@ -54,6 +54,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
         return -ENOMEM;
     }
     item->listed = link_listed(lib, l);
+    item->versions = l->recording ? l->recording->version_count : 0;
     item->announcing = link_missing(lib, l) != 0;
     for (unsigned i = 0; i < l->view_count; i++)
         item->announcing |= l->views[i].state == VIEW_PENDING || l->views[i].state == VIEW_GOING;
@@ -260,7 +261,7 @@ int library_look_up(struct library *lib, const char *path, struct job_start *out
 
 static int retry_link(struct library *lib, struct link *l, void *arg)
 {
-    struct job *job = l->recording->job;
+    struct job *job = recording_status_job(l->recording);
     bool waits = job && job->state == JOB_QUEUED && job->not_before_ms > 0;
     if (!job || (job->state != JOB_FAILED && !waits))
         return 0;
@@ -292,7 +293,7 @@ int library_retry(struct library *lib, const char *path, int *count)
 
 static int cancel_link(struct library *lib, struct link *l, void *arg)
 {
-    struct job *job = l->recording->job;
+    struct job *job = recording_status_job(l->recording);
     if (!job || job->unreadable || job->stopped || (job->state != JOB_QUEUED && job->state != JOB_RUNNING))
         return 0;
     ++*(int *)arg;

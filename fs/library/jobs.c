@@ -53,7 +53,7 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
     }
     if (!job)
         return 0;
-    const struct recording *r = job->recordings;
+    const struct recording *r = job->recordings ? job->recordings : job->awaiting;
     *out = (struct job_start){.key = job->key,
                               .digest = job->digest,
                               .id = r->id,
@@ -238,8 +238,10 @@ void library_job_done(struct library *lib, const struct digest *key, int64_t dur
         }
     }
     job_store(lib, job);
-    if (have)
+    if (have) {
+        job_adopt(lib, job);
         job_tell_result(lib, job, true);
+    }
     index_history(lib->index, key, have ? "done" : "lost", "");
     if (!job_unclaim(lib, job))
         return;

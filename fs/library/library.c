@@ -136,9 +136,11 @@ static int load_recording(void *arg, const struct index_recording *stored)
     r->digested = job != NULL; /* without its job the content is read again */
     r->digest = stored->digest;
     content_update(lib, r);
-    if (job)
-        recording_set_job(lib, r, job);
-    return 0;
+    if (!job)
+        return 0;
+    recording_set_job(lib, r, job);
+    recording_set_next(lib, r, stored->rerun ? job_find(lib, &stored->next) : NULL);
+    return versions_load(lib, r, stored);
 }
 
 static int load_link(void *arg, const struct index_link *stored)
@@ -170,16 +172,20 @@ static void settle_loaded(struct library *lib)
 {
     struct recording *r, *next_r;
     HASH_ITER(hh, lib->recordings, r, next_r)
-    if (!r->links) {
+    if (r->links) {
+        versions_settle(lib, r);
+    } else {
+        recording_set_next(lib, r, NULL);
         recording_set_job(lib, r, NULL);
         content_leave(lib, r);
         HASH_DEL(lib->recordings, r);
+        versions_clear(r);
         free(r);
     }
     struct job *job, *next;
     HASH_ITER(hh, lib->jobs, job, next)
     {
-        if (!job->recordings) {
+        if (!job->recordings && !job->awaiting) {
             job_abandon(lib, job);
             continue;
         }
@@ -196,6 +202,9 @@ static void settle_loaded(struct library *lib)
         if (job->state != stored)
             job_store(lib, job);
     }
+    HASH_ITER(hh, lib->recordings, r, next_r)
+    if (r->next_job && r->next_job->state == JOB_DONE) /* stored, and then the power failed */
+        job_adopt(lib, r->next_job);
     struct folder *f, *next_f;
     HASH_ITER(by_id, lib->folders_by_id, f, next_f)
     folder_tidy(lib, f);
@@ -263,6 +272,7 @@ void library_free(struct library *lib)
     HASH_ITER(hh, lib->recordings, r, next_r)
     {
         HASH_DEL(lib->recordings, r);
+        versions_clear(r);
         free(r);
     }
     struct job *job, *next;

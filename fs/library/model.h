@@ -91,6 +91,14 @@ struct folder {
     UT_hash_handle by_path;
 };
 
+/* An earlier result of a recording. */
+struct version {
+    struct digest key;
+    bool there;           /* in the cache */
+    struct timespec made; /* if it is there */
+    char *settings;       /* frozen settings of its job, or NULL */
+};
+
 struct recording {
     struct file_id id;
     struct recording_stat stat;
@@ -99,9 +107,12 @@ struct recording {
     bool digested;
     struct digest digest;
     struct job *job; /* NULL until it has been digested */
+    struct job *next_job; /* it is transcribed again: what takes the place of `job` once it is done; or NULL */
+    struct version *versions;
+    unsigned version_count;
     struct link *links;
     int64_t arrived_ms; /* wall clock */
-    struct recording *job_next;
+    struct recording *job_next, *await_next;
     bool skipped; /* looked at, and nothing is to be made of it; `stat` is what it was like */
     struct content *content; /* while it is digested */
     struct recording *content_next;
@@ -142,6 +153,7 @@ struct job {
     struct timespec made; /* mtime of the result */
     struct job_costs costs;
     struct recording *recordings;
+    struct recording *awaiting; /* those of which it is the next_job */
     struct job *prev, *next; /* in the queue: by priority, then oldest first */
     int priority;            /* in the queue */
     int position;            /* in the queue, if library->queue_numbered */
@@ -243,6 +255,21 @@ void recording_free(struct library *lib, struct recording *recording); /* its la
 struct recording *recording_get(struct library *lib, struct file_id id);
 void recording_set_job(struct library *lib, struct recording *recording,
                        struct job *job); /* job may be NULL */
+/* It is transcribed again by that job (NULL: no longer). */
+void recording_set_next(struct library *lib, struct recording *recording, struct job *job);
+/* The job of status texts: the one that is under way. */
+static inline struct job *recording_status_job(const struct recording *r)
+{
+    return r->next_job ? r->next_job : r->job;
+}
+/* ---- earlier results (versions.c) ---- */
+/* The job is done: it takes the place of the one before, for all that await it. */
+void job_adopt(struct library *lib, struct job *job);
+void versions_clear(struct recording *recording);
+/* At the start. 0 or -ENOMEM. */
+int versions_load(struct library *lib, struct recording *recording, const struct index_recording *stored);
+/* At the start, when all jobs are known. */
+void versions_settle(struct library *lib, struct recording *recording);
 /* Its content is not known (any more): it leaves its job, and its views go. */
 void recording_unread(struct library *lib, struct recording *recording);
 void recording_store(struct library *lib, const struct recording *recording);
@@ -354,10 +381,11 @@ int link_load_look(struct library *lib, struct link *link, const struct index_li
 void looks_free(struct library *lib);
 
 /* ---- rendering (render.c) ---- */
-/* The link and the format that an unlisted view's name stands for, or NULL. A name that a link lists, or listed
+/* The link, the format and the number of the version (0: the current one) that an unlisted view's name stands for, or
+ * NULL. A name that a link lists, or listed
  * before it was deleted, is no other's. */
 struct link *link_of_unlisted(struct library *lib, struct folder *folder, const char *name,
-                              enum view_format *format);
+                              enum view_format *format, unsigned *number);
 int library_open_rendered(struct library *lib, const struct view *view, struct view_content *out);
 /* The views of this link are to be made in the background. */
 void link_to_render(struct library *lib, struct link *link);

@@ -100,6 +100,15 @@ void job_withdraw(struct library *lib, struct job *job)
 {
     /* The last recording that leaves takes the job with it. */
     struct recording *r, *next;
+    bool others = job->recordings != NULL;
+    LL_FOREACH_SAFE2(job->awaiting, r, next, await_next)
+    {
+        recording_set_next(lib, r, NULL); /* it keeps what it has */
+        recording_store(lib, r);
+        recording_reconcile(lib, r);
+    }
+    if (!others)
+        return;
     LL_FOREACH_SAFE2(job->recordings, r, next, job_next)
     {
         struct file_id id = r->id;
@@ -113,6 +122,12 @@ static bool is_to_be_sent(const struct job *job)
     return job && job->state != JOB_DONE && !job->unreadable && strcmp(job->backend, "local") != 0;
 }
 
+/* What of the recording's jobs would be sent, or NULL. */
+static struct job *to_be_sent(const struct recording *r)
+{
+    return is_to_be_sent(r->next_job) ? r->next_job : is_to_be_sent(r->job) ? r->job : NULL;
+}
+
 static void withdraw(struct library *lib, struct job *job)
 {
     index_history(lib->index, &job->key, "withdrawn", "its content has to stay on this machine");
@@ -123,14 +138,17 @@ void content_withdraw(struct library *lib, struct recording *r)
 {
     struct recording *other = r->content ? r->content->recordings : NULL;
     while (other) {
-        if (other->job == r->job || !is_to_be_sent(other->job)) {
+        struct job *job = to_be_sent(other);
+        if (!job || job == r->job || job == r->next_job) {
             other = other->content_next;
             continue;
         }
         /* Those it had are no longer known by their content; ours still is. */
-        withdraw(lib, other->job);
+        withdraw(lib, job);
         other = r->content->recordings;
     }
+    if (is_to_be_sent(r->next_job))
+        withdraw(lib, r->next_job);
     if (is_to_be_sent(r->job))
         withdraw(lib, r->job);
 }
@@ -190,6 +208,12 @@ int job_priority(const struct job *job)
                 most = l->policy.priority;
             any = true;
         }
+    for (const struct recording *r = job->awaiting; r; r = r->await_next)
+        for (const struct link *l = r->links; l; l = l->next) {
+            if (!any || l->policy.priority > most)
+                most = l->policy.priority;
+            any = true;
+        }
     return most;
 }
 
@@ -219,8 +243,8 @@ void library_set_policy(struct library *lib, struct file_id directory, const cha
         content_withdraw(lib, r);
     if (policy->skip != was.skip)
         skip_changed(lib, r);
-    if (policy->priority != was.priority && r->job)
-        job_reprioritise(lib, r->job);
+    if (policy->priority != was.priority && recording_status_job(r))
+        job_reprioritise(lib, recording_status_job(r));
     if (policy->no_status != was.no_status || !was.known)
         link_reconcile(lib, l);
 }

@@ -29,24 +29,32 @@ struct wish {
     int64_t recorded_ms, size;
 };
 
-static int wish_of(struct library *lib, const struct link *l, struct wish *w)
+/* number 0: of the current result; else of the version of that number, which must be there. */
+static int wish_of_version(struct library *lib, const struct link *l, unsigned number, struct wish *w)
 {
     const struct recording *r = l->recording;
     const struct job *job = r->job;
+    const struct version *version = number ? &r->versions[number - 1] : NULL;
+    const char *settings = version ? version->settings : job->settings;
     struct shared_look *look = l->look ? l->look : lib->look;
     *w = (struct wish){.directory = l->folder->fid,
                        .revision = l->revision,
-                       .job = job->key,
+                       .job = version ? version->key : job->key,
                        .digest = r->digest,
-                       .made = job->made,
+                       .made = version ? version->made : job->made,
                        .recorded_ms = r->stat.mtime_ns / 1000000,
                        .size = r->stat.size,
-                       .settings = strdup(job->settings)};
+                       .settings = strdup(settings ? settings : "")};
     snprintf(w->name, sizeof w->name, "%s", l->name);
     if (!w->settings)
         return -ENOMEM;
     w->look = look_ref(look);
     return 0;
+}
+
+static int wish_of(struct library *lib, const struct link *l, struct wish *w)
+{
+    return wish_of_version(lib, l, 0, w);
 }
 
 /* With the lock held. */
@@ -67,7 +75,7 @@ static struct view_recipe recipe_of(const struct wish *w, enum view_format forma
                                 .recorded_ms = w->recorded_ms,
                                 .size = w->size,
                                 .digest = w->digest,
-                                .settings = w->settings};
+                                .settings = *w->settings ? w->settings : NULL};
 }
 
 static int64_t to_ms(struct timespec t)
@@ -75,16 +83,20 @@ static int64_t to_ms(struct timespec t)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-struct timespec view_mtime(const struct link *l, enum view_format format)
+static struct timespec mtime_of(const struct link *l, enum view_format format, struct timespec made)
 {
     const struct format_info *info = format_info((int)format);
-    struct timespec made = l->recording->job->made;
     int64_t changed = l->look_ms;
     if (info && info->names_source && l->named_ms > changed)
         changed = l->named_ms;
     if (changed <= to_ms(made))
         return made;
     return (struct timespec){.tv_sec = changed / 1000, .tv_nsec = changed % 1000 * 1000000};
+}
+
+struct timespec view_mtime(const struct link *l, enum view_format format)
+{
+    return mtime_of(l, format, l->recording->job->made);
 }
 
 /* A result that should be there and is not: the job is queued again, and its views go until it is done. */
@@ -226,7 +238,23 @@ int library_render(struct library *lib)
 
 /* ---- asked for by name ---- */
 
-struct link *link_of_unlisted(struct library *lib, struct folder *f, const char *name, enum view_format *format)
+/* "talk.v1.txt" */
+static struct link *link_of_version(struct folder *f, const char *name, enum view_format *format, unsigned *number)
+{
+    size_t stem;
+    for (unsigned at = 0; view_split(name, &at, format, &stem);) {
+        struct link *l = NULL;
+        if (!view_is_status(*format) && format_info((int)*format) && view_split_version(name, &stem, number))
+            HASH_FIND(by_base, f->bases, name, stem, l);
+        if (l && l->recording && *number <= l->recording->version_count &&
+            l->recording->versions[*number - 1].there)
+            return l;
+    }
+    return NULL;
+}
+
+struct link *link_of_unlisted(struct library *lib, struct folder *f, const char *name, enum view_format *format,
+                              unsigned *number)
 {
     struct link *found = NULL;
     enum view_format i;
@@ -245,7 +273,8 @@ struct link *link_of_unlisted(struct library *lib, struct folder *f, const char 
             *format = i;
         }
     }
-    return found;
+    *number = 0;
+    return found ? found : link_of_version(f, name, format, number);
 }
 
 /* Makes the view of a wish, and describes it. Without the lock. */
@@ -266,14 +295,16 @@ static bool ask_by_name(struct library *lib, struct file_id directory, const cha
     LIBRARY_LOCK(lib);
     struct folder *f = folder_by_id(lib, directory);
     enum view_format format;
-    struct link *l = f ? link_of_unlisted(lib, f, name, &format) : NULL;
-    if (!l || wish_of(lib, l, w) != 0)
+    unsigned number;
+    struct link *l = f ? link_of_unlisted(lib, f, name, &format, &number) : NULL;
+    if (!l || wish_of_version(lib, l, number, w) != 0)
         return false;
     *out = (struct view){.recording = l->recording->id,
                          .format = format,
                          .job = w->job,
-                         .mtime = view_mtime(l, format),
-                         .unlisted = true};
+                         .mtime = mtime_of(l, format, w->made),
+                         .unlisted = true,
+                         .number = number};
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
     return true;
 }
@@ -309,8 +340,9 @@ static bool ask_again(struct library *lib, const struct view *view, struct wish 
     LIBRARY_LOCK(lib);
     const struct recording *r = recording_find(lib, view->recording);
     for (struct link *l = r ? r->links : NULL; l; l = l->next)
-        if (strcmp(l->name, view->recording_name) == 0 && r->job && r->job->state == JOB_DONE &&
-            wish_of(lib, l, w) == 0)
+        if (strcmp(l->name, view->recording_name) == 0 &&
+            (view->number ? view->number <= r->version_count : r->job && r->job->state == JOB_DONE) &&
+            wish_of_version(lib, l, view->number, w) == 0)
             return true;
     return false;
 }

@@ -16,6 +16,12 @@ static struct job *link_job(const struct link *l)
     return l->recording ? l->recording->job : NULL;
 }
 
+/* Whose state the status texts tell. */
+static struct job *status_job(const struct link *l)
+{
+    return l->recording ? recording_status_job(l->recording) : NULL;
+}
+
 bool view_hidden(const struct link *l, enum view_format format)
 {
     const struct recording *r = l->recording;
@@ -40,7 +46,7 @@ static bool link_shows_status(const struct library *lib, const struct link *l)
 
 bool view_wanted(const struct library *lib, const struct link *l, enum view_format format)
 {
-    const struct job *job = link_job(l);
+    const struct job *job = status_job(l);
     if (!job || (view_is_status(format) && !link_shows_status(lib, l)))
         return false;
     if (format == VIEW_TRANSCRIBING)
@@ -144,7 +150,7 @@ static void view_show(struct library *lib, struct link *l, struct shown *v, bool
 
 static void status_reconcile(struct library *lib, struct link *l, enum view_format format)
 {
-    const struct job *job = link_job(l);
+    const struct job *job = status_job(l);
     bool wanted = job && view_wanted(lib, l, format);
     struct shown *v = wanted ? shown_get(l, format) : shown_find(l, format);
     if (!v)
@@ -228,6 +234,8 @@ void job_reconcile(struct library *lib, struct job *job)
 {
     struct recording *r;
     LL_FOREACH2(job->recordings, r, job_next)
+    recording_reconcile(lib, r);
+    LL_FOREACH2(job->awaiting, r, await_next)
     recording_reconcile(lib, r);
 }
 
@@ -394,7 +402,7 @@ static void describe(struct library *lib, const struct link *l, enum view_format
     cleanup_buffer struct buffer text = {0};
     if (status_text(lib, l, format, &text) == 0)
         out->size = (off_t)text.len;
-    const struct job *job = link_job(l);
+    const struct job *job = status_job(l);
     if (job)
         out->mtime.tv_sec = job->status_ms / 1000;
     memcpy(&out->version, v->job.bytes, sizeof out->version);
@@ -502,7 +510,8 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
     struct shown *v = l ? shown_find(l, format) : NULL;
     if (v && v->state == VIEW_PENDING)
         return -ENOENT;
-    if (!l && !(l = f ? link_of_unlisted(lib, f, name, &format) : NULL))
+    unsigned number = 0;
+    if (!l && !(l = f ? link_of_unlisted(lib, f, name, &format, &number) : NULL))
         return -ENOENT;
     if (v)
         v->state = VIEW_ABSENT;
@@ -512,7 +521,9 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
         link_tidy(lib, l);
         return 0;
     }
-    struct job *job = l->recording->job;
+    if (number) /* it stays for as long as the recording does */
+        return -EPERM;
+    struct job *job = recording_status_job(l->recording);
     if (format == VIEW_FAILED && job && job->state == JOB_FAILED && (job->unreadable || !by_mirror)) {
         if (job->unreadable) {
             if (lib->hooks.reread)

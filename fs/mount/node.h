@@ -9,7 +9,8 @@
  *                6 = search), 1 a real file, 2 + format a view
  *     56 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
  *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
- *                more than 32 bits, 47 .. 32 are made of its time of birth
+ *                more than 32 bits, 47 .. 32 are made of its time of birth; of an earlier version of a view, likewise, they are
+ *                its number
  *
  * Disks give an inode number to the next file at once. With the birth in its id that file is a new node, and who is
  * about to open the old one is told that it is gone; were the id the same, the kernel would declare what it knows
@@ -94,6 +95,7 @@ struct node_view {
     enum view_format format;
     struct digest job, key;
     bool unlisted;
+    unsigned number; /* struct view.number */
     uint64_t version;
     off_t size;
     struct timespec mtime;

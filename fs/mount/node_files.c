@@ -114,6 +114,7 @@ static struct node_view *view_copy(const struct node_table *t, const struct view
     v->job = view->job;
     v->key = view->key;
     v->unlisted = view->unlisted;
+    v->number = view->number;
     v->version = view->version;
     v->size = view->size;
     v->mtime = view->mtime;
@@ -136,6 +137,17 @@ static void refresh_recording_name(struct node_view *v, const char *name)
     }
 }
 
+/* What the id of an earlier version is made of: inode 2^48 and more does not fit, and gets a number of its own. */
+static struct file_id numbered(const struct view *view)
+{
+    struct file_id file = view->recording;
+    if (view->number && file.ino >> NODE_BORN_SHIFT == 0)
+        file.ino |= (uint64_t)view->number << NODE_BORN_SHIFT;
+    else if (view->number)
+        file.ino = NODE_INODE_LIMIT;
+    return file;
+}
+
 static bool at_place(const struct node *n, const struct node *parent, const char *name)
 {
     return n->names && n->names->parent == parent && !strcmp(n->names->text, name);
@@ -148,7 +160,7 @@ struct node *node_view(struct node_table *t, const struct view *view, struct nod
     struct node *n, *elsewhere = NULL;
     for (n = *node_key_slot(t, NODE_VIEW, view->recording); n; n = n->key_next) {
         if (n->kind != NODE_VIEW || !file_id_equal(n->file, view->recording) ||
-            n->view->format != view->format)
+            n->view->format != view->format || n->view->number != view->number)
             continue;
         if (at_place(n, parent, name))
             break;
@@ -168,7 +180,7 @@ struct node *node_view(struct node_table *t, const struct view *view, struct nod
         struct node_view *copy = view_copy(t, view);
         if (!copy)
             goto out;
-        uint64_t derived = node_derive(t, NODE_KIND_VIEW(view->format), view->recording);
+        uint64_t derived = node_derive(t, NODE_KIND_VIEW(view->format), numbered(view));
         uint64_t id = derived && !node_find_id(t, derived) ? derived : node_spill(t);
         n = node_add(t, NODE_VIEW, id, view->recording, S_IFREG);
         if (!n) {
@@ -241,6 +253,7 @@ void node_view_read(struct node_table *t, const struct node *n, struct view *out
     out->job = v->job;
     out->key = v->key;
     out->unlisted = v->unlisted;
+    out->number = v->number;
     out->version = v->version;
     out->size = v->size;
     out->mtime = v->mtime;

@@ -260,7 +260,7 @@ static int copy_up(struct mount *m, struct node *n, const struct view_content *c
     rc = resolve_directory(m, dir, &at);
     if (!rc) {
         bool there = !library_find_any_view(m->config.library, dir->file, name, &now) &&
-                     file_id_equal(now.recording, v.recording) && now.format == v.format;
+                     file_id_equal(now.recording, v.recording) && now.format == v.format && now.number == v.number;
         if (!there)
             now = v;
         rc = there || content ? 0 : -ESTALE;
