@@ -659,6 +659,8 @@ void service_free(struct service *s)
     runner_free(s->runner);
     intake_free(s->intake);
     pool_free(s->pool);
+    apply_free(s->apply);
+    folders_free(s->folders);
     usage_free(s->usage);
     recognisers_free(&s->recognisers);
     search_free(s->search);
