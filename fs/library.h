@@ -187,6 +187,7 @@ void library_remove_name(struct library *lib, struct file_id directory, const ch
 struct name_policy {
     bool known;     /* false: as library_set_status_files() says */
     bool local;     /* nothing of it leaves the machine, nor of any other recording with the same content */
+    bool apart;     /* nobody elsewhere is told of it either (library_is_apart) */
     bool skip;      /* nothing is made of it (unless another of its names is elsewhere) */
     bool no_status; /* without status texts */
     int priority;   /* of its job: higher first */
@@ -194,6 +195,8 @@ struct name_policy {
 /* Takes effect at once: a job that may not go on is withdrawn and its recordings are read again. An unknown name is nothing. */
 void library_set_policy(struct library *lib, struct file_id directory, const char *name,
                         const struct name_policy *policy);
+/* The recording at this path, or one with the same content, is in a folder of which nobody elsewhere may hear. */
+bool library_is_apart(struct library *lib, const char *path);
 /* Every one of its names is in a folder where nothing is transcribed. */
 bool library_is_skipped(struct library *lib, struct file_id id);
 /* It was looked at, and nothing is made of it because of that. */

@@ -199,6 +199,20 @@ static int text_of(void *context, const char *path, struct buffer *out)
     return view_text(s->library, s->layout.inbox_fd, path, VIEW_TXT, out);
 }
 
+/* Nothing about it may be told to another machine. */
+static bool stays_here(void *context, const char *path)
+{
+    struct service *s = context;
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *folder = slash ? strndup(path, (size_t)(slash - path)) : strdup("");
+    if (!folder)
+        return true;
+    const struct folder_settings *settings = folders_get(s->folders, folder);
+    bool apart = settings->apart || settings->unsure;
+    folders_put(settings);
+    return apart || library_is_apart(s->library, path);
+}
+
 static void on_told(void *context, const struct item *item)
 {
     struct service *s = context;
@@ -447,6 +461,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                           .mountpoint = s->mountpoint,
                                           .loop = s->loop,
                                           .index = s->index,
+                                          .stays_here = stays_here,
                                           .text = text_of,
                                           .context = s,
                                           .log = log_line},
@@ -658,6 +673,8 @@ void service_free(struct service *s)
     hooks_free(s->hooks);
     runner_free(s->runner);
     intake_free(s->intake);
+    apply_free(s->apply);
+    folders_free(s->folders);
     pool_free(s->pool);
     apply_free(s->apply);
     folders_free(s->folders);

@@ -85,6 +85,7 @@ static void set_policy(struct apply *a, const struct folder_settings *s, struct 
 {
     library_set_policy(a->config.library, directory, name,
                        &(struct name_policy){.local = s->local || s->unsure,
+                                             .apart = s->apart || s->unsure,
                                              .skip = s->skip,
                                              .no_status = s->no_status,
                                              .priority = s->priority});

@@ -78,7 +78,7 @@ static int set_backend(struct folder_settings *s, const char *value, struct erro
     for (size_t i = 0; i < sizeof backend_names / sizeof *backend_names; i++)
         if (strcmp(backend_names[i], value) == 0) {
             s->backend = (enum backend_choice)i;
-            s->local = s->backend == BACKEND_LOCAL;
+            s->local = s->apart = s->backend == BACKEND_LOCAL;
             return 0;
         }
     return refuse(err, "backend", value, "auto, local, dashscope or openai is needed");

@@ -50,6 +50,7 @@ void folder_mistakes_clear(struct folder_mistakes *mistakes);
 struct folder_settings {
     enum backend_choice backend;
     bool local;        /* somebody wants that: nothing here leaves the machine */
+    bool apart;        /* a folder itself says so: nobody elsewhere is told of it either */
     bool unsure;       /* its file has mistakes and never was right: nothing is sent until it is */
     char mistake[240]; /* the first one, while it is unsure: for people */
     bool unsettled;    /* its file has just been written: no job is made before it has been read */

@@ -12,6 +12,8 @@
 
 #include <utlist.h>
 
+#include "backend/base/cleanup.h"
+
 /* ---- recordings by their content ---- */
 
 void content_leave(struct library *lib, struct recording *r)
@@ -151,6 +153,33 @@ void content_withdraw(struct library *lib, struct recording *r)
         withdraw(lib, r->next_job);
     if (is_to_be_sent(r->job))
         withdraw(lib, r->job);
+}
+
+/* ---- of what nobody elsewhere hears ---- */
+
+static bool recording_is_apart(const struct recording *r)
+{
+    for (const struct link *l = r->links; l; l = l->next)
+        if (l->policy.apart)
+            return true;
+    return false;
+}
+
+bool library_is_apart(struct library *lib, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cleanup_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup("");
+    LIBRARY_LOCK(lib);
+    struct folder *f = directory ? folder_by_path(lib, directory) : NULL;
+    const struct link *l = f ? link_by_name(f, slash ? slash + 1 : path) : NULL;
+    const struct recording *r = l ? l->recording : NULL;
+    if (!r)
+        return !directory;
+    const struct recording *same = r->content ? r->content->recordings : NULL;
+    for (; same; same = same->content_next)
+        if (recording_is_apart(same))
+            return true;
+    return recording_is_apart(r);
 }
 
 /* ---- what is skipped ---- */

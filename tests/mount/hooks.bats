@@ -127,6 +127,41 @@ EOF
     assert_equal "$(jq -r 'select(.path != "/topic") | .headers["webhook-id"]' "$T"/received/[2-5].json | sort -u | wc -l)" 1
 }
 
+# The deliveries to a web server that wait.
+posts() {
+    "$PYTHON" -IB - "$STORE/state/index.db" <<'EOF'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as db:
+    for row in db.execute("SELECT body FROM deliveries WHERE receiver = 'webhook'"):
+        print(*row)
+EOF
+}
+
+posted() { # REGEX
+    posts | grep -Eq -- "$1"
+}
+
+@test "of a folder whose settings say backend = local, and of copies, nothing is posted to another machine" {
+    use_program "webhook_url = https://hooks.invalid/x
+webhook_text = yes"
+    allow_log 'webhook: '
+    start_mount
+    mkdir "$INBOX/private"
+    echo "backend = local" >"$INBOX/private/.scribefs.conf"
+    recording "$INBOX/private/secret.wav" "say the secret"
+    wait_for told '^for you done private/secret\.wav '
+    cp "$INBOX/private/secret.wav" "$INBOX/copy.wav"
+    wait_for told '^for you done copy\.wav '
+    recording "$INBOX/talk.wav" "say hello"
+    wait_for told '^for you done talk\.wav '
+    wait_for posted 'talk\.wav'
+    refute posted 'secret|copy'
+    # Nor by the next daemon.
+    restart
+    wait_for posted 'talk\.wav'
+    refute posted 'secret|copy'
+}
+
 @test "a setting that makes no sense ends the start, with its name" {
     mkdir -p "$STORE"
     printf '[hooks]\nwebhook_url = http://example.com/\n' >"$STORE/scribefs.conf"

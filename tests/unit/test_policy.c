@@ -110,6 +110,24 @@ static void a_local_recording_gets_no_job_elsewhere_nor_does_a_copy(void **state
     assert_int_equal(content(f, 2, 'x', "cloud"), 0);
 }
 
+static void of_what_is_apart_and_its_copies_nobody_elsewhere_is_told(void **state)
+{
+    struct fixture *f = *state;
+    add(f, "a.mp3", 1);
+    add(f, "copy.mp3", 2);
+    add(f, "other.mp3", 3);
+    assert_int_equal(content(f, 1, 'x', "local"), 0);
+    assert_int_equal(content(f, 2, 'x', "local"), 0);
+    assert_int_equal(content(f, 3, 'y', "local"), 0);
+    policy(f, "other.mp3", (struct name_policy){.local = true}); /* as the store says, not a folder */
+    assert_false(library_is_apart(f->lib, "a.mp3"));
+    policy(f, "a.mp3", (struct name_policy){.local = true, .apart = true});
+    assert_true(library_is_apart(f->lib, "a.mp3"));
+    assert_true(library_is_apart(f->lib, "copy.mp3"));
+    assert_false(library_is_apart(f->lib, "other.mp3"));
+    assert_false(library_is_apart(f->lib, "nowhere/a.mp3"));
+}
+
 static void a_queued_job_is_withdrawn_when_its_recording_has_to_stay(void **state)
 {
     struct fixture *f = *state;
@@ -229,6 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_local_recording_gets_no_job_elsewhere_nor_does_a_copy),
+        CASE(of_what_is_apart_and_its_copies_nobody_elsewhere_is_told),
         CASE(a_queued_job_is_withdrawn_when_its_recording_has_to_stay),
         CASE(a_running_job_is_cancelled_when_a_copy_has_to_stay),
         CASE(a_failed_job_is_not_tried_again_elsewhere),
