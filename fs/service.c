@@ -52,12 +52,12 @@
 #include "fs/recognisers.h"
 #include "fs/records.h"
 #include "fs/reporter.h"
+#include "fs/renderer.h"
 #include "fs/rerun.h"
 #include "fs/view_text.h"
 #include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
-#define RENDER_AGAIN_MS 10000 /* after views could not be made */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
 
 struct service {
@@ -87,9 +87,8 @@ struct service {
     struct control *control;
     struct hooks *hooks; /* NULL: none is set */
     struct mount *mount;
-    struct loop_timer *render_timer;
-    atomic_bool work_posted, change_posted, render_posted;
-    atomic_bool render_fails; /* said once */
+    struct renderer *renderer;
+    atomic_bool work_posted, change_posted;
     void (*ready)(void *context);
     void *context;
 };
@@ -126,49 +125,10 @@ static void on_change(void *context)
         atomic_store(&s->change_posted, false);
 }
 
-/* ---- views, made on the pool ---- */
-
-static void on_render(void *context);
-
-static void render_again(void *arg)
-{
-    on_render(arg);
-}
-
-static void arm_render_timer(void *arg)
-{
-    struct service *s = arg;
-    loop_timer_after(s->render_timer, RENDER_AGAIN_MS);
-}
-
-static void do_render(void *arg)
-{
-    struct service *s = arg;
-    atomic_store(&s->render_posted, false);
-    int rc = library_render(s->library);
-    if (rc >= 0) {
-        if (atomic_exchange(&s->render_fails, false))
-            log_line(LOG_NOTICE, "views can be made again");
-        if (rc > 0)
-            on_render(s);
-        return;
-    }
-    if (!atomic_exchange(&s->render_fails, true))
-        log_line(LOG_WARNING, "%s: a view cannot be made: %s; trying again", s->layout.views, strerror(-rc));
-    loop_post(s->loop, arm_render_timer, s);
-}
-
 static void on_render(void *context)
 {
     struct service *s = context;
-    if (!atomic_exchange(&s->render_posted, true) && pool_submit_urgent(s->pool, do_render, s) != 0)
-        atomic_store(&s->render_posted, false);
-}
-
-static void prune_views(void *arg)
-{
-    struct service *s = arg;
-    library_prune_views(s->library);
+    renderer_look(s->renderer);
 }
 
 static void on_invalidate(void *context, struct file_id directory, const char *name)
@@ -255,8 +215,8 @@ static void on_ready(void *context)
     else
         intake_scan(s->intake, "");
     on_work(s);
-    on_render(s);
-    pool_submit(s->pool, prune_views, s);
+    renderer_look(s->renderer);
+    renderer_prune(s->renderer);
     if (s->ready)
         s->ready(s->context);
 }
@@ -388,8 +348,8 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         rc = start_search(s);
     if (rc == 0)
         rc = usage_new(s->layout.state_fd, s->pool, &s->usage);
-    if (rc == 0 && !(s->render_timer = loop_timer(s->loop, render_again, s)))
-        rc = -ENOMEM;
+    if (rc == 0)
+        rc = renderer_new(&(struct renderer_config){s->library, s->loop, s->pool, log_line}, &s->renderer);
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
     rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
@@ -687,7 +647,7 @@ void service_free(struct service *s)
     if (s->index && index_close(s->index, INDEX_WAIT_MS) != 0)
         log_line(LOG_WARNING,
                  "the index could not be written to the end; the next start reads the store again");
-    loop_timer_free(s->render_timer);
+    renderer_free(s->renderer);
     views_close(s->views);
     results_close(s->results);
     loop_free(s->loop);
