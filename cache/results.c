@@ -4,6 +4,8 @@
  *
  *   results/ab/abcd…/sizes   a line "SIZE NAME" for each file of it: a file cut or lost later is found out
  *
+ *   results/ab/abcd…/sums    the same as sha256sum(1) writes it, for "scribectl cache verify"
+ *
  *   results/tmp-RANDOM/      being written, or on the way out; swept when the cache is opened
  *
  * Everything below the given path is reached by directory descriptors and without following symbolic links.
@@ -22,8 +24,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
+#include "cache/results_internal.h"
 
 enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
@@ -48,7 +53,7 @@ struct result_writer {
     struct digest key;
     char temporary[TEMPORARY_SIZE];
     int directory; /* the temporary directory */
-    struct buffer sizes;
+    struct buffer sizes, sums;
     int failed; /* what the first addition to fail returned; 0: none has */
 };
 
@@ -172,6 +177,11 @@ int results_open(const char *path, struct results **out)
     return 0;
 }
 
+int results_root(const struct results *r)
+{
+    return r->root;
+}
+
 void results_close(struct results *r)
 {
     if (!r)
@@ -237,13 +247,26 @@ static int write_file(int directory, const char *name, const void *data, size_t 
     return close(steal_fd(fd)) && errno != EINTR ? -errno : 0;
 }
 
+static void add_sum(struct result_writer *w, const char *name, const void *data, size_t len)
+{
+    struct digest sum;
+    char hex[DIGEST_HEX];
+    if (EVP_Digest(data, len, sum.bytes, NULL, EVP_sha256(), NULL) != 1) {
+        w->sums.failed = true;
+        return;
+    }
+    digest_hex(&sum, hex);
+    buffer_printf(&w->sums, "%s  %s\n", hex, name);
+}
+
 int result_add(struct result_writer *w, const char *name, const void *data, size_t len)
 {
-    if (!one_component(name) || strchr(name, '\n') || strcmp(name, SIZES) == 0)
+    if (!one_component(name) || strchr(name, '\n') || strcmp(name, SIZES) == 0 || strcmp(name, RESULT_SUMS) == 0)
         return -EINVAL;
     if (w->failed)
         return w->failed;
     buffer_printf(&w->sizes, "%zu %s\n", len, name);
+    add_sum(w, name, data, len);
     w->failed = write_file(w->directory, name, data, len);
     /* The space is given back at once: on a full disk somebody may be waiting for it. */
     if (w->failed)
@@ -277,6 +300,10 @@ static int commit(struct result_writer *w)
     int rc = buffer_error(&w->sizes);
     if (!rc)
         rc = write_file(w->directory, SIZES, w->sizes.data ? w->sizes.data : "", w->sizes.len);
+    if (!rc)
+        rc = buffer_error(&w->sums);
+    if (!rc)
+        rc = write_file(w->directory, RESULT_SUMS, w->sums.data ? w->sums.data : "", w->sums.len);
     if (!rc)
         rc = sync_directory(w->directory);
     if (rc)
@@ -314,6 +341,7 @@ void result_abort(struct result_writer *w)
         remove_tree(w->results->root, w->temporary, REMOVE_DEPTH);
     close(w->directory);
     buffer_clear(&w->sizes);
+    buffer_clear(&w->sums);
     free(w);
 }
 

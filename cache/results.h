@@ -2,7 +2,9 @@
  * renamed. Any thread. Functions return 0 (or a descriptor) or a negative errno. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "cache/digest.h"
@@ -29,6 +31,16 @@ int results_file(struct results *r, const struct digest *key, const char *name);
  * and this file of it is missing or not as long as it was: drop it. */
 int results_stat(struct results *r, const struct digest *key, const char *name, off_t *size,
                  struct timespec *mtime);
+/* Calls fn for each result, until it returns non-zero, which is returned. May take long. */
+struct result_info {
+    int64_t bytes;
+    time_t made;
+};
+int results_each(struct results *r, int (*fn)(void *arg, const struct digest *key, const struct result_info *info),
+                 void *arg);
+/* Reads all of a result: 0 and *summed = whether it could be compared with sums that were stored with it; -EUCLEAN when it is
+ * not what was stored; another negative errno when it cannot be read now. */
+int results_verify(struct results *r, const struct digest *key, bool *summed);
 /* Removes a result that turned out to be damaged; what is not there is fine. Descriptors of it stay readable.
  */
 int results_drop(struct results *r, const struct digest *key);

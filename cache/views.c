@@ -350,6 +350,7 @@ struct pruning {
     int age;      /* what is older goes */
     size_t spare; /* how many nobody lists were found */
     size_t removed;
+    struct view_usage usage;
 };
 
 static bool is_listed(const struct pruning *p, const char *name)
@@ -397,6 +398,29 @@ static void prune_entry(struct pruning *p, int directory, const char *name)
     else if (strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0 &&
              p->now - st.st_mtim.tv_sec > YOUNG_SECONDS && unlinkat(directory, name, 0) == 0)
         p->removed++; /* a crash left it */
+}
+
+static void measure_file(struct pruning *p, int directory, const char *name)
+{
+    struct stat st;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode))
+        return;
+    p->usage.count++;
+    p->usage.bytes += st.st_size;
+}
+
+static void measure_entry(struct pruning *p, int directory, const char *name)
+{
+    each_entry(directory, name, measure_file, p);
+}
+
+void views_measure(struct views *v, struct view_usage *out)
+{
+    cleanup_close int root = open_root(v, false);
+    struct pruning p = {0};
+    if (root >= 0)
+        each_entry(root, ".", measure_entry, &p);
+    *out = p.usage;
 }
 
 size_t views_prune(struct views *v, const struct digest *keys, size_t count)

@@ -51,6 +51,12 @@ int views_content(struct views *v, struct results *results, int format, const st
 int views_make(struct views *v, struct results *results, const struct view_recipe *recipe, const struct digest *key,
                struct transcript **transcript, off_t *size);
 
+/* How many views there are, and their size. May take long. */
+struct view_usage {
+    int64_t count, bytes;
+};
+void views_measure(struct views *v, struct view_usage *out);
+
 /* Removes what was not used lately and is not among the `count` keys (sorted by memcmp). Returns how many went. May
  * take long. */
 size_t views_prune(struct views *v, const struct digest *keys, size_t count);

@@ -37,6 +37,12 @@
  *   {"command":"cost","month":"2026-11","by":"day|model|folder"}
  *       -> {"month","by","total":SUM,"rows":[{"name" (null: of recordings that are not there any more),"sum":SUM}…]}. Without
  * "month" this one, without "by" by day.
+ *   {"command":"cache","what":"stat|prune|verify","older_days":N,"dry_run":BOOL}
+ *       -> {"results","result_bytes","dry_run"} and of stat and prune "unneeded_results","unneeded_bytes" (no recording of that
+ * content is there),"removed_results","removed_bytes" (by prune with older_days: those that are as old),"views","view_bytes",
+ * "removed_views"; of verify "damaged_results","without_sums" (older than sums: only sizes and form were looked at),"damaged":
+ * [{"job","path" (null: nothing shows it)}…] (1000 at most). Damaged ones are dropped, and transcribed again where they are
+ * shown, and with "dry_run" only told.
  *   {"command":"search","words":W,"limit":N}
  *       -> {"found":[{"path","hits":[{"at_ms" (in the recording),"before","match","after" (the sentence around it)}…],
  * "more" (there are others in it)}…] (the newest first),"more" (than N recordings (default 100), or time was up),"building" (not

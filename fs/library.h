@@ -136,8 +136,10 @@ int library_set_look(struct library *lib, struct file_id directory, const char *
  * there may be more; 0: there is nothing more; negative errno: it cannot be done now (a full disk), call it again
  * later. */
 int library_render(struct library *lib);
-/* Removes views from the cache that nobody lists or used lately. May take long. */
-void library_prune_views(struct library *lib);
+/* Removes views from the cache that nobody lists or used lately. Returns how many. May take long. */
+size_t library_prune_views(struct library *lib);
+/* The result of this job is damaged: it is dropped, and what shows it is transcribed again. */
+void library_result_lost(struct library *lib, const struct digest *key);
 
 /* ---- Announcements
  * -------------------------------------------------------------------------------------------------- */

@@ -25,4 +25,5 @@ extern const size_t records_question_count;
 
 /* `context` is a struct records. */
 cJSON *record_history(void *context, const char *path, const cJSON *request);
+cJSON *record_cache(void *context, const char *path, const cJSON *request);
 cJSON *record_costs(void *context, const char *path, const cJSON *request);

@@ -16,6 +16,8 @@ const struct command_option command_options[] = {
     {'n', true, "number", "NUMBER", "so many recordings at most, 1 to 10000"},
     {'m', false, "month", "YYYY-MM", "which month; without it, this one"},
     {'b', false, "by", "day|model|folder", "what to add up by; without it, by day"},
+    {'o', false, "older", "DAYS", "remove transcripts as old that no recording needs"},
+    {'d', false, "dry-run", NULL, "say what would be done, and do nothing"},
     {'p', false, "profile", "netflix|bbc", "the rules to hold them against"},
     {'M', false, "model", "MODEL", "with this model instead of the one in the settings"},
     {'B', false, "backend", "BACKEND", "by local, dashscope or openai"},
@@ -44,6 +46,12 @@ const struct command commands[] = {
     {"history", ctl_history, "j", 1, MANY, "PATH...", "all that happened to a recording", NULL},
     {"cost", ctl_cost, "mbj", 0, 0, "", "what a month has cost, by the price list",
      "What was sent to services in the cloud; a recording that was deleted still counts.\n"},
+    {"cache", ctl_cache, "odj", 1, 1, "stat|prune|verify", "what is stored of transcripts",
+     "stat    how many there are, and how large they are\n"
+     "prune   removes rendered forms that nobody uses, and with --older 30 transcripts of deleted\n"
+     "        recordings that are older than 30 days; without it those stay, in case they come back\n"
+     "verify  reads every transcript; a damaged one is made again, which costs what it costs\n"
+     "        (ends with 3 when there was one)\n"},
     {"search", ctl_search, "nj", 1, MANY, "WORDS...", "where something was said",
      "All the words, \"a phrase\", begin*\n"},
     {"lint", ctl_lint, "plj", 1, MANY, "FILE...", "what is wrong in subtitle files",

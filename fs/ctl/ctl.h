@@ -15,6 +15,8 @@ struct ctl_options {
     bool recursive, again, yes;  /* rerun */
     const char *model, *backend; /* rerun; NULL: not said */
     const char *language;        /* of subtitles, or of rerun; NULL: not said */
+    bool dry_run;
+    double older_days; /* of cache prune, or < 0 */
     double timeout; /* seconds, or < 0 for none */
     char **paths;
     int path_count;
@@ -28,6 +30,7 @@ int ctl_restore(const struct ctl_options *options);
 int ctl_cancel(const struct ctl_options *options);
 int ctl_history(const struct ctl_options *options);
 int ctl_cost(const struct ctl_options *options);
+int ctl_cache(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 int ctl_lint(const struct ctl_options *options);

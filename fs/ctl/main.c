@@ -50,6 +50,16 @@ static bool read_seconds(const char *text, double *seconds)
     return errno == 0 && end != text && *end == '\0' && isfinite(*seconds) && *seconds >= 0 && *seconds < 1e9;
 }
 
+/* "30" or "30d" */
+static bool read_days(const char *text, double *days)
+{
+    cleanup_free char *number = strdup(text);
+    size_t len = strlen(text);
+    if (number && len > 1 && number[len - 1] == 'd')
+        number[len - 1] = '\0';
+    return number && read_seconds(number, days) && *days < 100000;
+}
+
 static bool read_count(const char *text, int *count)
 {
     char *end;
@@ -114,6 +124,9 @@ static int set_option(struct ctl_options *options, int letter)
         options->month = optarg;
     if (letter == 'b')
         options->by = optarg;
+    options->dry_run |= letter == 'd';
+    if (letter == 'o' && !read_days(optarg, &options->older_days))
+        return wrong_usage(_("--older needs a number of days"));
     if (letter == 't' && !read_seconds(optarg, &options->timeout))
         return wrong_usage(_("--timeout needs a number of seconds"));
     if (letter == 'n' && !read_count(optarg, &options->limit))
@@ -157,7 +170,7 @@ static int run(int argc, char **argv)
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
-    struct ctl_options options = {.timeout = -1};
+    struct ctl_options options = {.timeout = -1, .older_days = -1};
     int letter;
     opterr = 0;
     while ((letter = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {

@@ -100,7 +100,7 @@ struct timespec view_mtime(const struct link *l, enum view_format format)
 }
 
 /* A result that should be there and is not: the job is queued again, and its views go until it is done. */
-static void result_lost(struct library *lib, const struct digest *key)
+void library_result_lost(struct library *lib, const struct digest *key)
 {
     results_drop(lib->results, key);
     LIBRARY_LOCK(lib);
@@ -232,7 +232,7 @@ int library_render(struct library *lib)
     struct digest job = w.job;
     give_back(lib, &w, formats, made, rc);
     if (rc == -EUCLEAN)
-        result_lost(lib, &job);
+        library_result_lost(lib, &job);
     return rc == 0 || rc == -EUCLEAN ? 1 : rc;
 }
 
@@ -323,7 +323,7 @@ int library_find_unlisted(struct library *lib, struct file_id directory, const c
     int rc = make_named(lib, &w, out);
     done_with(lib, &w);
     if (rc == -EUCLEAN)
-        result_lost(lib, &out->job);
+        library_result_lost(lib, &out->job);
     view_set_version(out);
     return rc ? -ENOENT : 0;
 }
@@ -359,7 +359,7 @@ int library_open_rendered(struct library *lib, const struct view *view, struct v
         int rc = make_named(lib, &w, &again);
         done_with(lib, &w);
         if (rc == -EUCLEAN)
-            result_lost(lib, &view->job);
+            library_result_lost(lib, &view->job);
         if (rc != 0)
             return rc;
         if (memcmp(&again.key, &view->key, sizeof again.key) != 0)
@@ -404,13 +404,14 @@ static struct digest *all_keys(struct library *lib, size_t *count)
     return keys;
 }
 
-void library_prune_views(struct library *lib)
+size_t library_prune_views(struct library *lib)
 {
     size_t count;
     struct digest *keys = all_keys(lib, &count);
     if (!keys)
-        return;
+        return 0;
     qsort(keys, count, sizeof *keys, by_bytes);
-    views_prune(lib->views, keys, count);
+    size_t removed = views_prune(lib->views, keys, count);
     free(keys);
+    return removed;
 }

@@ -12,7 +12,7 @@ setup() {
 # ctl ARGUMENT…: scribectl, with its exit code in $CODE and what it says in $SAID.
 ctl() {
     CODE=0
-    SAID=$(timeout 60 "$SCRIBECTL" "$@" 2>&1 </dev/null) || CODE=$?
+    SAID=$(SCRIBEFS_STORE=$STORE timeout 60 "$SCRIBECTL" "$@" 2>&1 </dev/null) || CODE=$?
     echo "$* -> $CODE: $SAID"
 }
 
@@ -76,4 +76,51 @@ state_is() { # FILE STATE
     assert_equal "$CODE" 5
     ctl history "$INBOX"
     assert_equal "$CODE" 1
+}
+
+@test "cache: numbers, damage that only the sums show, and transcripts of what was deleted" {
+    start_mount
+    recording "$INBOX/one.wav"
+    recording "$INBOX/two.wav"
+    transcribed "$INBOX/one" "$INBOX/two"
+    ctl cache stat
+    assert_contains "$SAID" '^transcripts: 2, '
+    assert_contains "$SAID" '^of recordings that are not there any more: 0, 0\.0 kB$'
+    ctl cache verify
+    assert_equal "$CODE $SAID" "0 2 transcripts read, 0 damaged"
+    # One letter is another: the size is the same, and it is still a transcript.
+    local job file
+    job=$("$SCRIBECTL" status --json "$INBOX/one.wav" | jq -r '.items[0].job')
+    file=$STORE/state/results/${job:0:2}/$job
+    (cd "$file" && sha256sum --quiet -c sums)
+    sed -i 's/words/wordz/' "$file/transcript.json"
+    refute sh -c "cd '$file' && sha256sum --status -c sums"
+    ctl cache verify --dry-run
+    assert_equal "$CODE" 3
+    assert_contains "$SAID" '^one\.wav: the stored transcript is damaged$'
+    ctl cache verify --json
+    jq -e --arg job "$job" '.results == 2 and .damaged == [{"job":$job,"path":"one.wav"}] and .without_sums == 0' <<<"$SAID"
+    wait_for state_is one.wav "done"
+    transcribed "$INBOX/one"
+    ctl cache verify
+    assert_equal "$CODE" 0
+    # A deleted recording's stays, until it is asked to go and is old enough.
+    rm "$INBOX/two.wav"
+    wait_for missing "$INBOX/two.txt"
+    restart
+    ctl cache prune
+    assert_contains "$SAID" '^transcripts that were removed: 0, '
+    ctl cache prune --older 30d
+    assert_contains "$SAID" '^transcripts that were removed: 0, '
+    ctl cache prune --older 0 --dry-run --json
+    jq -e '.unneeded_results == 1 and .removed_results == 1 and .dry_run' <<<"$SAID"
+    ctl cache prune --older 0
+    assert_contains "$SAID" '^transcripts that were removed: 1, '
+    ctl cache stat --json
+    jq -e '.results == 1 and .unneeded_results == 0 and .views >= 3 and .view_bytes > 0' <<<"$SAID"
+    [ -s "$INBOX/one.txt" ]
+    ctl cache
+    assert_equal "$CODE" 2
+    ctl cache shake
+    assert_equal "$CODE" 2
 }
