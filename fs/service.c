@@ -633,8 +633,6 @@ void service_free(struct service *s)
     hooks_free(s->hooks);
     runner_free(s->runner);
     intake_free(s->intake);
-    apply_free(s->apply);
-    folders_free(s->folders);
     pool_free(s->pool);
     apply_free(s->apply);
     folders_free(s->folders);
