@@ -193,6 +193,23 @@ stereo() { # FILE: two people, each in a channel of one's own
     assert_equal "$(requests chat .asr_options.language)" '"de"'
 }
 
+@test "talk.raw.json is the service's own answer, by name, and nothing in it is missing from the text" {
+    say 'One <two> & 3, again. Über 北京!'
+    local model
+    for model in fun-asr qwen3-asr-flash; do
+        [ -z "$DAEMON" ] || stop_mount
+        cloud_mount "dashscope.model=$model"
+        drop "$model.wav"
+        transcribed "$INBOX/$model"
+        refute listed "$INBOX" "$model.raw.json"
+        assert_equal "$(jq -r '.transcripts[]?.sentences[].text, .output?.choices[]?.message.content[].text' "$INBOX/$model.raw.json" | tr '\n' ' ')" \
+            "$(tr '\n' ' ' <"$INBOX/$model.plain.txt")"
+        refute grep -qiE "signature=|$EMULATOR_KEY" "$INBOX/$model.raw.json"
+    done
+    restart
+    jq -e '.output.choices | length == 1' "$INBOX/qwen3-asr-flash.raw.json"
+}
+
 # ---- Words to expect, and words to hide ------------------------------------------------------------------------------
 
 # bats test_tags=core
