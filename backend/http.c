@@ -23,6 +23,7 @@
 
 #define DEFAULT_LIMIT ((size_t)16 << 20)
 #define HEADER_LIMIT 65536 /* bytes of all headers of an answer */
+#define LONGEST_RETRY_AFTER_S (365 * 86400)
 #define PROGRESS_EVERY_MS 200
 #define MOST_KEPT 64L /* idle connections */
 
@@ -216,6 +217,8 @@ static void describe(const struct http_request *r, struct http_response *respons
     curl_easy_getinfo(r->easy, CURLINFO_OS_ERRNO, &os);
     int64_t retry_after =
         info(r, CURLINFO_RETRY_AFTER); /* seconds, from now also when the header gives a date */
+    if (retry_after > LONGEST_RETRY_AFTER_S)
+        retry_after = LONGEST_RETRY_AFTER_S;
     const char *body = r->answer.data ? r->answer.data : "";
     bool header = r->answer_headers.len &&
                   http_header(&(struct http_response){.headers = &r->answer_headers}, "Retry-After");

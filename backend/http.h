@@ -49,7 +49,7 @@ struct http_response {
     size_t length;          /* of body */
     int64_t bytes_sent;     /* of the body */
     int64_t bytes_received; /* of the body */
-    int64_t retry_after_ms; /* what the Retry-After header asks for; negative: nothing */
+    int64_t retry_after_ms; /* what the Retry-After header asks for, a year at most; negative: nothing */
     char detail[200];       /* English, one line, when `end` is not HTTP_ANSWERED */
     const void *headers;    /* for http_header() */
 };

@@ -25,7 +25,10 @@
 #include "fs/hooks/webhook.h"
 #include "fs/inbox/status.h"
 
-enum { MOST_AT_ONCE = 4 };
+enum {
+    MOST_AT_ONCE = 4,
+    LONGEST_MS = 10 * 60 * 60 * 1000, /* that anything waits, whatever a server says */
+};
 
 static const char TO_PROGRAM[] = "program", TO_WEBHOOK[] = "webhook";
 
@@ -102,9 +105,9 @@ static void describe(const struct delivery *d, char *line, size_t size)
     snprintf(line, size, "%s: %s", path ? path : "?", d->to_webhook ? "webhook" : "hook");
 }
 
-static void on_ended(void *context, const struct hook_outcome *outcome)
+/* It may be gone afterwards. */
+static void end(struct delivery *d, const struct hook_outcome *outcome)
 {
-    struct delivery *d = context;
     struct hooks *h = d->hooks;
     char what[600];
     describe(d, what, sizeof what);
@@ -115,7 +118,7 @@ static void on_ended(void *context, const struct hook_outcome *outcome)
     int64_t delay = outcome->again ? hooks_retry_ms(d->attempts) : -1;
     if (outcome->again && delay >= 0) {
         if (outcome->retry_after_ms > delay)
-            delay = outcome->retry_after_ms;
+            delay = outcome->retry_after_ms < LONGEST_MS ? outcome->retry_after_ms : LONGEST_MS;
         if (d->attempts == 1)
             h->config.log(LOG_NOTICE, "%s: %s; it is tried again", what, outcome->detail);
         d->not_before_ms = wall_now_ms() + delay;
@@ -125,6 +128,13 @@ static void on_ended(void *context, const struct hook_outcome *outcome)
             h->config.log(LOG_NOTICE, "%s: %s%s", what, outcome->detail, outcome->again ? "; it is given up" : "");
         gone(d);
     }
+}
+
+static void on_ended(void *context, const struct hook_outcome *outcome)
+{
+    struct delivery *d = context;
+    struct hooks *h = d->hooks;
+    end(d, outcome);
     look(h);
 }
 
@@ -163,8 +173,8 @@ static void begin(struct delivery *d)
         rc = begin_webhook(d, &err);
     else if (!(d->run = programs_run(h->programs, d->body, h->config.mountpoint, on_ended, d, &err)))
         rc = -EIO;
-    if (rc != 0)
-        on_ended(d, &(struct hook_outcome){.again = true, .detail = err.detail});
+    if (rc != 0) /* look(), which called, goes on with the next */
+        end(d, &(struct hook_outcome){.again = true, .detail = err.detail});
 }
 
 /* Whoever it was for is not set any more, or may not be told. */
@@ -188,7 +198,7 @@ static struct delivery *next_due(struct hooks *h, int64_t now, int64_t *next_ms)
         if (d->under_way)
             continue;
         /* A time further away than any pause was set before the clock was put back. */
-        if (d->not_before_ms <= now || d->not_before_ms - now > hooks_retry_ms(7) * 2)
+        if (d->not_before_ms <= now || d->not_before_ms - now > LONGEST_MS)
             return d;
         if (!*next_ms || d->not_before_ms < *next_ms)
             *next_ms = d->not_before_ms;

@@ -21,6 +21,7 @@
 enum {
     LINES_MOST = 20, /* of a run that reach the log */
     LINE_MOST = 500, /* bytes of one */
+    READS_MOST = 32, /* at a time: a program may write faster than it is read */
 };
 
 struct programs {
@@ -58,15 +59,15 @@ static void log_output(struct program_run *run)
 static bool take_output(struct program_run *run)
 {
     char bytes[4096];
-    ssize_t n;
-    while ((n = read(run->output, bytes, sizeof bytes)) > 0)
+    ssize_t n = 1;
+    for (int reads = 0; reads < READS_MOST && (n = read(run->output, bytes, sizeof bytes)) > 0; reads++)
         for (ssize_t i = 0; i < n; i++) {
             if (bytes[i] == '\n')
                 log_output(run);
             else if (run->line.len < LINE_MOST)
                 buffer_add(&run->line, &bytes[i], 1);
         }
-    return n < 0 && (errno == EAGAIN || errno == EINTR);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 static void on_output(void *arg, uint32_t events)

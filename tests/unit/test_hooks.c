@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include "backend/base/cleanup.h"
@@ -29,6 +30,7 @@ struct world {
     bool too_late;
     /* What the web server answers, and what it was told. */
     int status;
+    const char *retry_after; /* NULL: no such header */
     int posts;
     char id[2][64];
     struct buffer body;
@@ -66,6 +68,7 @@ static void serve(void *context, const struct web_request *request, struct web_r
     buffer_puts(&w->body, body.data);
     w->posts++;
     web_say(reply, w->status, "ok");
+    reply->headers[0] = w->retry_after;
 }
 
 static void on_safety(void *arg)
@@ -344,6 +347,52 @@ static void one_that_is_gone_is_not(void **state)
     assert_int_equal(w->posts, 1);
 }
 
+static void a_server_that_wants_to_be_left_alone_for_ages_is(void **state)
+{
+    struct world *w = *state;
+    use_webhook(w);
+    use(w);
+    w->status = 503;
+    w->retry_after = "Retry-After: 9999999999";
+    tell(w, HOOK_DONE, "talk.wav");
+    while (w->posts < 1)
+        run_until_left(w, 1);
+    for (int i = 0; i < 20; i++)
+        run_until_left(w, 1);
+    assert_int_equal(w->posts, 1);
+}
+
+/* In one go, and not each from inside the one before. */
+static void many_that_cannot_even_begin_are_no_trouble(void **state)
+{
+    enum { MANY = 3000 };
+    struct world *w = *state;
+    struct rlimit before, small;
+    use_webhook(w);
+    w->settings.webhook_secret_file = (char *)"/nonexistent/secret";
+    for (int i = 0; i < MANY; i++) {
+        char id[40];
+        snprintf(id, sizeof id, "msg_%d", i);
+        index_put_delivery(w->f->index,
+                           &(struct index_delivery){
+                               .id = id,
+                               .to = "webhook",
+                               .body = "{\"type\":\"transcript.done\",\"data\":{\"path\":\"talk.wav\"}}"});
+    }
+    flush(w->f->index);
+    assert_int_equal(getrlimit(RLIMIT_STACK, &before), 0);
+    small = before;
+    small.rlim_cur = 1 << 20;
+    assert_int_equal(setrlimit(RLIMIT_STACK, &small), 0);
+    use(w);
+    run_until_left(w, MANY);
+    assert_int_equal(setrlimit(RLIMIT_STACK, &before), 0);
+    int lines = 0;
+    for (const char *p = said.data; (p = strstr(p, "it is tried again\n")); p++)
+        lines++;
+    assert_int_equal(lines, MANY);
+}
+
 /* "Local only" holds for what is told as well; this machine itself may know. */
 static void what_stays_here_is_posted_to_this_machine_only(void **state)
 {
@@ -403,6 +452,8 @@ int main(void)
         CASE(a_webhook_is_signed_and_carries_the_text_if_wanted),
         CASE(a_server_in_trouble_is_asked_again_with_the_same_id),
         CASE(one_that_is_gone_is_not),
+        CASE(a_server_that_wants_to_be_left_alone_for_ages_is),
+        CASE(many_that_cannot_even_begin_are_no_trouble),
         CASE(what_stays_here_is_posted_to_this_machine_only),
         CASE(settings_that_make_no_sense),
     };

@@ -233,6 +233,9 @@ static void retry_after_is_reported_in_both_forms(void **state)
     w->reply.headers[0] = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT";
     go(w, "/", (struct http_call){0});
     assert_int_equal(w->got.retry_after_ms, 0);
+    w->reply.headers[0] = "Retry-After: 9223372036854775000";
+    go(w, "/", (struct http_call){0});
+    assert_int_equal(w->got.retry_after_ms, INT64_C(365) * 86400 * 1000);
 }
 
 int main(void)
