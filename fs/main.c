@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "fs/check.h"
 #include "fs/exitcodes.h"
 #include "fs/log.h"
 #include "fs/notify.h"
@@ -121,6 +122,11 @@ int main(int argc, char **argv)
             printf("scribefs %s\n", SCRIBEFS_VERSION);
         options_free(&options);
         return EXIT_OK;
+    }
+    if (rc == 0 && options.check) {
+        code = check_all(&options, options.check_json);
+        options_free(&options);
+        return code;
     }
     if (rc == 0)
         rc = options_read_config(&options, &err);

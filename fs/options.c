@@ -137,7 +137,7 @@ static void set_defaults(struct options *o)
 int options_parse(struct options *o, int argc, char **argv, struct error *err)
 {
     static const struct option longs[] = {
-        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {"check", optional_argument, NULL, 'c'}, {0}};
     set_defaults(o);
     int c, rc = 0;
     opterr = 0;
@@ -158,6 +158,12 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
         case 'V':
             o->version = true;
             break;
+        case 'c':
+            o->check = true;
+            o->check_json = optarg != NULL;
+            if (optarg && strcmp(optarg, "json") != 0)
+                rc = error_set(err, ERROR_PERSON, EINVAL, "usage", "--check takes =json or nothing");
+            break;
         default:
             rc = error_set(err, ERROR_PERSON, EINVAL, "usage", "unknown or incomplete argument '%s'",
                            argv[optind - 1]);
@@ -165,6 +171,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
     }
     if (rc != 0 || o->help || o->version)
         return rc;
+    if (o->check && argc - optind == 1)
+        return setting_copy_text(&o->store, argv[optind], err);
     if (argc - optind != 2)
         return error_set(err, ERROR_PERSON, EINVAL, "usage", "a store and a mount point are needed");
     rc = setting_copy_text(&o->store, argv[optind], err);
@@ -186,7 +194,8 @@ void options_usage(void)
         if (settings_table[i].help)
             printf("     %-13s %s\n", settings_table[i].key, settings_table[i].help);
     printf("  -h, --help      this text\n"
-           "  -V, --version   the version\n\n"
+           "  -V, --version   the version\n"
+           "  --check[=json]  with STORE alone: is everything there that is needed? Changes nothing\n\n"
            "See scribefs(8), scribectl(1), scribefs.conf(5), scribefs(7).\n");
 }
 

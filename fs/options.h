@@ -25,7 +25,7 @@ enum backend_choice {
 
 struct options {
     char *store, *mountpoint;
-    bool foreground, debug, help, version;
+    bool foreground, debug, help, version, check, check_json;
     struct settings_set given; /* the settings that were on the command line */
     char *config;   /* settings file given with config= */
     char *log;      /* log file */

@@ -52,6 +52,10 @@ const struct command commands[] = {
      "        recordings that are older than 30 days; without it those stay, in case they come back\n"
      "verify  reads every transcript; a damaged one is made again, which costs what it costs\n"
      "        (ends with 3 when there was one)\n"},
+    {"check", ctl_check, "j", 0, 1, "[PATH]", "is everything there that is needed",
+     "Each line says ok, or TO DO and what; ends with 3 when there is something to do. Works also\n"
+     "while scribefs does not run, with -s STORE. The service in the cloud is asked whether it knows\n"
+     "the key, which costs nothing.\n"},
     {"search", ctl_search, "nj", 1, MANY, "WORDS...", "where something was said",
      "All the words, \"a phrase\", begin*\n"},
     {"lint", ctl_lint, "plj", 1, MANY, "FILE...", "what is wrong in subtitle files",

@@ -31,6 +31,7 @@ int ctl_cancel(const struct ctl_options *options);
 int ctl_history(const struct ctl_options *options);
 int ctl_cost(const struct ctl_options *options);
 int ctl_cache(const struct ctl_options *options);
+int ctl_check(const struct ctl_options *options);
 int ctl_search(const struct ctl_options *options);
 int ctl_explain(const struct ctl_options *options);
 int ctl_lint(const struct ctl_options *options);

@@ -56,3 +56,22 @@ ctl() { # ARGUMENT…: its exit code in $CODE, what it says in $SAID
     ctl cost --by weather
     assert_equal "$CODE" 1
 }
+
+@test "check: the service knows the key, does not, cannot be reached; nothing is billed" {
+    cloud_mount dashscope.model=qwen3-asr-flash
+    ctl check
+    assert_equal "$CODE" 0
+    assert_contains "$SAID" '^ok     service: reached, and the key is valid$'
+    assert_contains "$SAID" '^ok     clock: '
+    echo sk-wrong >"$T/key"
+    ctl check
+    assert_equal "$CODE" 3
+    assert_contains "$SAID" '^TO DO  service: The transcription service did not accept the key'
+    echo "$EMULATOR_KEY" >"$T/key"
+    assert_equal "$(counter .requests.sync)" 0
+    no_violations
+    emulator_stop
+    ctl check
+    assert_equal "$CODE" 3
+    assert_contains "$SAID" '^TO DO  service: The transcription service cannot be reached'
+}

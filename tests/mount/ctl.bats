@@ -124,3 +124,30 @@ state_is() { # FILE STATE
     ctl cache shake
     assert_equal "$CODE" 2
 }
+
+@test "check: with and without a daemon; mistakes in the settings are to do" {
+    EXTRA_OPTIONS=''
+    mkdir -p "$RAW/a"
+    ctl check
+    assert_equal "$CODE" 0
+    assert_contains "$SAID" '^ok     scribefs: does not run on this store'
+    assert_contains "$SAID" '^ok     recogniser: .*, for new recordings$'
+    missing "$STORE/state" # it changes nothing
+    start_mount workers=1
+    ctl check
+    assert_equal "$CODE" 0
+    assert_contains "$SAID" "^ok     scribefs: serves this store, process $DAEMON$"
+    assert_contains "$SAID" '^ok     index: '
+    assert_contains "$SAID" '^ok     folders: 2, no mistake'
+    printf '[jobs]\nbogus = 1\n' >"$INBOX/a/.scribefs.conf"
+    printf '[jobs]\nworkers = many\n' >"$STORE/scribefs.conf"
+    allow_log 'scribefs\.conf'
+    ctl check
+    assert_equal "$CODE" 3
+    assert_contains "$SAID" '^TO DO  folders: inbox/a/\.scribefs\.conf:2: .*bogus'
+    assert_contains "$SAID" '^TO DO  settings: .*scribefs\.conf:2: .*workers'
+    ctl check --json
+    assert_equal "$CODE" 3
+    jq -es 'all(.[]; (.check | type == "string") and (.ok | type == "boolean") and (.text | length > 0))' <<<"$SAID"
+    rm "$STORE/scribefs.conf"
+}
