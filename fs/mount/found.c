@@ -95,8 +95,14 @@ static int add_paths(struct library *lib, struct found_list *list, const struct 
         return -ENOMEM;
     }
     list->entries = more;
-    for (size_t i = 0; i < count; i++)
-        more[list->count++] = (struct found_entry){paths[i], found};
+    for (size_t i = 0; i < count; i++) {
+        if (list->count < FOUND_PATHS_MOST) {
+            more[list->count++] = (struct found_entry){paths[i], found};
+        } else {
+            list->answer->more = true;
+            free(paths[i]);
+        }
+    }
     free(paths);
     return 0;
 }
@@ -188,12 +194,38 @@ bool found_name(const struct found_list *list, const bool *may, size_t entry, ch
     return n > 0 && n < NAME_SIZE;
 }
 
+/* "talk (2).mp3" is the second "talk.mp3": that name and 2; false if it is none of these. */
+static bool take_number(const char *name, char without[NAME_SIZE], size_t *number)
+{
+    const char *dot = strrchr(name, '.');
+    const char *end = dot && dot != name ? dot : name + strlen(name), *p = end;
+    if (p == name || *--p != ')')
+        return false;
+    while (p > name && p[-1] >= '0' && p[-1] <= '9')
+        p--;
+    if (p < name + 2 || *p < '1' || *p > '9' || p[-1] != '(' || p[-2] != ' ' || end - p > 10)
+        return false;
+    *number = strtoul(p, NULL, 10);
+    return snprintf(without, NAME_SIZE, "%.*s%s", (int)(p - 2 - name), name, end) < NAME_SIZE;
+}
+
+/* The first that found_name() calls so: one walk, as a listing with all attributes asks for each. */
 size_t found_by_name(const struct found_list *list, const bool *may, const char *name)
 {
-    char candidate[NAME_SIZE];
-    for (size_t i = 0; i < list->count; i++)
-        if (may[i] && found_name(list, may, i, candidate) && strcmp(candidate, name) == 0)
+    char without[NAME_SIZE];
+    size_t number = 0, same = strcmp(name, "hits.txt") == 0, alike = 0;
+    bool numbered = take_number(name, without, &number);
+    if (numbered)
+        alike = strcmp(without, "hits.txt") == 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!may[i])
+            continue;
+        const char *last = last_of(list->entries[i].path);
+        if (strcmp(last, name) == 0 && same++ == 0)
             return i;
+        if (numbered && strcmp(last, without) == 0 && ++alike == number && number > 1)
+            return i;
+    }
     return list->count;
 }
 

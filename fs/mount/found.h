@@ -12,7 +12,8 @@ struct buffer;
 struct mount;
 struct wording;
 
-#define FOUND_MOST 500 /* transcripts of one search */
+#define FOUND_MOST 500        /* transcripts of one search */
+#define FOUND_PATHS_MOST 1000 /* recordings that show them: one may have any number of copies */
 
 struct found_entry {
     char *path; /* of a recording, relative to the inbox */
