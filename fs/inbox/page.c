@@ -95,7 +95,7 @@ static void put_line(const struct status_report *r, const struct item *item, str
 
 static const char *view_of(const struct item *item, enum view_format format, char name[NAME_SIZE])
 {
-    if (!item->base || (item->hidden & 1u << format))
+    if (!item->base || (item->hidden & 1u << format) || (format == VIEW_FAILED && item->no_status))
         return NULL;
     view_name(item->base, format, name);
     return name;

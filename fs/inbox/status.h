@@ -45,6 +45,7 @@ struct item {
     uint32_t hidden;    /* views that were deleted: bit n = format n */
     unsigned versions;  /* earlier results, whose views open by name: talk.v1.txt … */
     uint32_t listed;    /* views that its folder lists when it is done: the same */
+    bool no_status;     /* its folder has no status texts */
     char backend[16];   /* name of the backend of its job: "local" keeps it here; "" before it has one */
     struct error error; /* of the last attempt; class ERROR_NONE if none */
     char job[65];       /* hex key, "" before it has one */

@@ -54,6 +54,7 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
         return -ENOMEM;
     }
     item->listed = link_listed(lib, l);
+    item->no_status = !link_shows_status(lib, l);
     item->versions = l->recording ? l->recording->version_count : 0;
     item->announcing = link_missing(lib, l) != 0;
     for (unsigned i = 0; i < l->view_count; i++)

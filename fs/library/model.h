@@ -354,6 +354,7 @@ bool view_hidden(const struct link *link, enum view_format format);
 bool view_possible(const struct link *link, enum view_format format);
 /* It should be there for all to see: possible and listed, or what a status text tells is so. */
 bool view_wanted(const struct library *lib, const struct link *link, enum view_format format);
+bool link_shows_status(const struct library *lib, const struct link *link); /* texts of what waits, runs, failed */
 /* Sets view->version of what else is in it. */
 void view_set_version(struct view *view);
 /* A rendered view is (still) what the link asks for. */

@@ -39,7 +39,7 @@ bool view_possible(const struct link *l, enum view_format format)
 }
 
 /* What its folder says, once that is known. */
-static bool link_shows_status(const struct library *lib, const struct link *l)
+bool link_shows_status(const struct library *lib, const struct link *l)
 {
     return l->policy.known ? !l->policy.no_status : status_files_shown(lib, l->folder->path);
 }

@@ -41,6 +41,12 @@ json_is() { # FILTER
     wait_for json_is '.cache.files > 0'
     # The link leads to the file.
     [ -s "$MNT/inbox/dir/bad.FAILED.txt" ]
+    # Where there are no such texts it leads to the recording.
+    echo 'status_files = no' >"$INBOX/dir/.scribefs.conf"
+    wait_for contains "$MNT/status.html" 'href="inbox/dir/bad\.wav"'
+    refute contains "$MNT/status.html" 'bad\.FAILED'
+    rm "$INBOX/dir/.scribefs.conf"
+    wait_for contains "$MNT/status.html" 'href="inbox/dir/bad\.FAILED\.txt"'
     # What was done stays done.
     rm -r "$INBOX/dir" "$INBOX/slow & <b>.wav"
     wait_for metric_is 'scribefs_recordings{state="done"}' 0
