@@ -87,6 +87,7 @@ static struct job *job_for(struct library *lib, const struct digest *content, co
         job->state = JOB_DONE;
         job->made = made;
         job->finished_ms = (int64_t)made.tv_sec * 1000;
+        job_tell_result(lib, job, true);
     } else if (is_new || job->state == JOB_FAILED) {
         job->attempts = 0;
         job->not_before_ms = 0;

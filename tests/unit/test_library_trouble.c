@@ -118,16 +118,21 @@ static void claim(struct fixture *f)
     job_start_clear(&start);
 }
 
-static void transcribe(struct fixture *f, const char *name, int what)
+static void put_result(struct fixture *f, const struct digest *key)
 {
     static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
-    struct digest key = key_of(what);
     struct result_writer *w;
-    add(f, name, what);
-    claim(f);
-    assert_int_equal(results_begin(f->results, &key, &w), 0);
+    assert_int_equal(results_begin(f->results, key, &w), 0);
     assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
     assert_int_equal(result_commit(w), 0);
+}
+
+static void transcribe(struct fixture *f, const char *name, int what)
+{
+    struct digest key = key_of(what);
+    add(f, name, what);
+    claim(f);
+    put_result(f, &key);
     library_job_done(f->lib, &key, 1000);
 }
 
@@ -220,6 +225,18 @@ static void a_result_that_is_lost_is_not_searched(void **state)
     assert_int_equal(f->shown, 0);
 }
 
+static void a_result_that_is_ready_for_a_rerun_is_searched(void **state)
+{
+    struct fixture *f = *state;
+    struct digest content = {{1}}, key = key_of(50);
+    transcribe(f, "talk.wav", 1);
+    put_result(f, &key);
+    assert_int_equal(library_rerun(f->lib, "talk.wav", &content, &key, "local", "{\"model\":\"other\"}"), 1);
+    assert_int_equal(f->shown, 1); /* that one, and no longer the first */
+    library_remove_name(f->lib, inbox, "talk.wav");
+    assert_int_equal(f->shown, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -227,6 +244,7 @@ int main(void)
         CASE(a_view_that_cannot_be_made_takes_no_other_out_of_the_queue),
         CASE(without_an_announcer_every_outcome_is_told),
         CASE(a_result_that_is_lost_is_not_searched),
+        CASE(a_result_that_is_ready_for_a_rerun_is_searched),
     };
     return cmocka_run_group_tests_name("library_trouble", tests, NULL, NULL);
 }
