@@ -129,7 +129,7 @@ RUN_DEPS   := fuse3 pocketsphinx-en-us libstdc++6 ca-certificates
 DEMO_DEPS  := pocketsphinx-testdata
 TEST_DEPS  := $(DEMO_DEPS) bats libcmocka-dev python3 procps ffmpeg sox libsox-fmt-base rsync inotify-tools attr jq vim-tiny nano \
               bsdextrautils util-linux curl openssl acl btrfs-progs libglib2.0-bin samba samba-vfs-modules smbclient samba-testsuite \
-              python3-jsonschema python3-pydantic python3-pysrt python3-webvtt chromium
+              python3-jsonschema python3-pydantic python3-pysrt python3-webvtt chromium zsh
 # What the tests of a file manager's window need besides; without it they are skipped.
 WINDOW_DEPS := thunar gvfs gvfs-daemons dbus dbus-bin xvfb xdotool imagemagick adwaita-icon-theme
 # npm only where the recogniser in it can be used and no npm is on the PATH already.
@@ -233,6 +233,8 @@ install: all
 	sed 's|@BINDIR@|$(PREFIX)/bin|' fs/systemd/scribefs.service >$(UNIT_DIR)/user/scribefs.service
 	chmod 644 $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	$(INSTALL) -D -m 644 man/scribefs-1.schema.json $(ROOT_DIR)/share/scribefs/scribefs-1.schema.json
+	$(INSTALL) -D -m 644 fs/ctl/completion/scribectl.bash $(ROOT_DIR)/share/bash-completion/completions/scribectl
+	$(INSTALL) -D -m 644 fs/ctl/completion/_scribectl $(ROOT_DIR)/share/zsh/site-functions/_scribectl
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	for mo in $(CATALOGUES:$(BUILD)/%=%); do $(INSTALL) -D -m 644 $(BUILD)/$$mo $(ROOT_DIR)/share/$$mo || exit; done
 	$(INSTALL) -d $(ROOT_DIR)/share/doc/scribefs/examples
@@ -245,6 +247,7 @@ install: all
 uninstall:
 	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(ROOT_DIR)/share/bash-completion/completions/scribectl $(ROOT_DIR)/share/zsh/site-functions/_scribectl
 	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	rm -f $(patsubst $(BUILD)/%,$(ROOT_DIR)/share/%,$(CATALOGUES))
 	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs $(ROOT_DIR)/share/doc/scribefs

@@ -7,7 +7,7 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 
-#define COLUMN 24 /* where helps begin */
+#define COLUMN 29 /* where helps begin */
 
 const struct command_option command_options[] = {
     {'w', false, "watch", NULL, "keep it up to date until interrupted"},
@@ -145,8 +145,8 @@ void commands_help(struct buffer *out)
                 "\"scribectl COMMAND --help\" says what options a command has.\n"
                 "PATH is a recording, one of its transcripts, or a folder with all that is in it.\n"
                 "\n"
-                "  -s, --store STORE     which store; else $SCRIBEFS_STORE, else the mount that holds\n"
-                "                        PATH or the current directory, else the only one there is\n"
+                "  -s, --store STORE          which store; else $SCRIBEFS_STORE, else the mount that holds\n"
+                "                             PATH or the current directory, else the only one there is\n"
                 "  -h, --help\n"
                 "  -V, --version\n"
                 "\n"

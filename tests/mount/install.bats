@@ -19,6 +19,8 @@ setup() {
     done
     cmp "$ROOT/man/scribefs-1.schema.json" "$PREFIX/share/scribefs/scribefs-1.schema.json"
     [ -s "$PREFIX/share/locale/zh_CN/LC_MESSAGES/scribefs.mo" ]
+    cmp "$ROOT/fs/ctl/completion/scribectl.bash" "$PREFIX/share/bash-completion/completions/scribectl"
+    cmp "$ROOT/fs/ctl/completion/_scribectl" "$PREFIX/share/zsh/site-functions/_scribectl"
 }
 
 @test "the installed daemon finds its worker, its announcer and its model" {
