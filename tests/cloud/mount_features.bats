@@ -213,7 +213,7 @@ stereo() { # FILE: two people, each in a channel of one's own
 # ---- Words to expect, and words to hide ------------------------------------------------------------------------------
 
 # bats test_tags=core
-@test "hotwords: one vocabulary, made once, used by every recording and after a restart" {
+@test "hotwords: one vocabulary, made once, used by every recording and after a restart; not in use any more, it is removed" {
     say 'Norland and Dashwood.'
     cloud_mount dashscope.model=fun-asr 'dashscope.hotwords=Dashwood, Norland=5'
     drop one.wav
@@ -229,6 +229,13 @@ stereo() { # FILE: two people, each in a channel of one's own
     transcribed "$INBOX/three"
     assert_equal "$(counter .vocabularies.create_vocabulary)" 1
     assert_equal "$(requests submit .parameters.vocabulary_id | sort -u | wc -l)" 1
+    local first
+    first=$(requests submit .parameters.vocabulary_id | jq -r . | tail -n 1)
+    cloud_remount dashscope.model=fun-asr dashscope.hotwords=Willoughby
+    drop four.wav "$(speech 0920)"
+    transcribed "$INBOX/four"
+    wait_for counter_is .now.vocabularies 1
+    assert_equal "$(requests vocabulary 'select(.input.action == "delete_vocabulary") | .input.vocabulary_id')" "\"$first\""
 }
 
 @test "hotwords: a vocabulary that is not deployed yet is waited for; one that was lost is made anew" {
