@@ -31,6 +31,7 @@ struct index_recording {
     uint64_t dev, ino;
     int64_t birth_ns;                 /* statx birth time; 0 when the filesystem has none */
     int64_t size, mtime_ns, ctime_ns; /* when it was digested */
+    int64_t recorded_ns;              /* its mtime when this content was first met */
     bool digested;                    /* digest and job are valid */
     struct digest digest;
     struct digest job; /* key of its job */

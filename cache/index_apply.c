@@ -19,8 +19,8 @@ static const char *const sql[STATEMENT_COUNT] = {
     [STATEMENT_DROP_DIRECTORY] = "DELETE FROM directories WHERE id = ?1",
     [STATEMENT_DROP_DIRECTORY_LINKS] = "DELETE FROM links WHERE directory = ?1",
     [STATEMENT_PUT_RECORDING] = "REPLACE INTO recordings"
-                                " (dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job, next, versions)"
-                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                " (dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job, next, versions, recorded_ns)"
+                                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [STATEMENT_DROP_RECORDING] = "DELETE FROM recordings WHERE dev = ?1 AND ino = ?2",
     [STATEMENT_PUT_LINK] = "REPLACE INTO links (directory, name, dev, ino, base, hidden, hidden_for,"
                            " look, listed, stamp, look_ms, named_ms, told, told_for)"
@@ -141,6 +141,7 @@ static int put_recording(struct index *ix, const struct index_recording *r)
         sqlite3_bind_blob64(stmt, 10, r->versions, r->version_count * sizeof *r->versions, SQLITE_STATIC);
     else
         sqlite3_bind_null(stmt, 10);
+    sqlite3_bind_int64(stmt, 11, r->recorded_ns);
     return index_run(ix, STATEMENT_PUT_RECORDING);
 }
 

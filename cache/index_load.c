@@ -104,7 +104,7 @@ int index_load_directories(struct index *ix, int (*fn)(void *arg, const struct i
 }
 
 #define RECORDINGS_SQL                                                                                       \
-    "SELECT dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job, next, versions"                        \
+    "SELECT dev, ino, birth_ns, size, mtime_ns, ctime_ns, digest, job, next, versions, recorded_ns"           \
     " FROM recordings ORDER BY dev, ino"
 
 struct recording_call {
@@ -122,6 +122,7 @@ static int recording_row(sqlite3_stmt *stmt, void *arg)
         .size = sqlite3_column_int64(stmt, 3),
         .mtime_ns = sqlite3_column_int64(stmt, 4),
         .ctime_ns = sqlite3_column_int64(stmt, 5),
+        .recorded_ns = sqlite3_column_int64(stmt, 10),
     };
     r.digested = column_digest(stmt, 6, &r.digest) && column_digest(stmt, 7, &r.job);
     r.rerun = column_digest(stmt, 8, &r.next);

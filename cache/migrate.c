@@ -106,6 +106,9 @@ static const char *const steps[] = {
     /* 8: recordings that are transcribed again, and what they had before. */
     "ALTER TABLE recordings ADD COLUMN next BLOB CHECK (length(next) = 32);" /* NULL: none */
     "ALTER TABLE recordings ADD COLUMN versions BLOB;",                      /* digests, one behind the other */
+    /* 9: when what is said in a recording was recorded, as far as anybody knows. */
+    "ALTER TABLE recordings ADD COLUMN recorded_ns INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE recordings SET recorded_ns = mtime_ns;",
 };
 
 int migrate_newest(void)

@@ -18,7 +18,7 @@ struct render_source {
     const char *sha256;             /* hex digest of the recording's content */
     const char *settings_hash;      /* hex */
     int64_t size;                   /* bytes of the recording; negative when unknown */
-    int64_t recorded_ms;            /* wall clock: last change of the recording; 0 when unknown */
+    int64_t recorded_ms;            /* wall clock: last change of the recording when its content was first met; 0 when unknown */
     int64_t finished_ms;            /* wall clock of the result; 0 when unknown */
     const struct render_look *look; /* NULL: the default */
 };

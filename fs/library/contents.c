@@ -44,6 +44,7 @@ void recording_store(struct library *lib, const struct recording *r)
                                                   .size = r->stat.size,
                                                   .mtime_ns = r->stat.mtime_ns,
                                                   .ctime_ns = r->stat.ctime_ns,
+                                                  .recorded_ns = r->recorded_ns,
                                                   .digested = r->digested,
                                                   .digest = r->digest,
                                                   .job = r->job ? r->job->key : (struct digest){{0}},

@@ -132,6 +132,7 @@ static int load_recording(void *arg, const struct index_recording *stored)
                                       .size = stored->size,
                                       .mtime_ns = stored->mtime_ns,
                                       .ctime_ns = stored->ctime_ns};
+    r->recorded_ns = stored->recorded_ns;
     struct job *job = stored->digested ? job_find(lib, &stored->job) : NULL;
     r->digested = job != NULL; /* without its job the content is read again */
     r->digest = stored->digest;

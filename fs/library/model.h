@@ -102,6 +102,7 @@ struct version {
 struct recording {
     struct file_id id;
     struct recording_stat stat;
+    int64_t recorded_ns; /* its time when this content was first met, which views tell: a touch makes no other views */
     uint64_t changes; /* how often its content changed */
     bool empty;       /* looked at, and nothing is in it */
     bool digested;

@@ -328,17 +328,6 @@ bool library_is_same_content(struct library *lib, struct file_id id, const struc
            (r->stat.size == st->size && r->stat.mtime_ns == st->mtime_ns && r->stat.birth_ns == st->birth_ns);
 }
 
-static void recording_name_changed(struct library *lib, struct recording *r)
-{
-    struct link *l;
-    LL_FOREACH(r->links, l)
-    {
-        link_name_changed(lib, l);
-        link_store(lib, l);
-        link_reconcile(lib, l);
-    }
-}
-
 /* Dropping a file again is a wish to try again. */
 static void revive_failed(struct library *lib, struct job *job)
 {
@@ -373,11 +362,8 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
         return 0; /* deleted or changed meanwhile */
     r->empty = r->skipped = false;
     if (r->digested && r->job && memcmp(&r->digest, content, sizeof *content) == 0) {
-        bool another_time = r->stat.mtime_ns != st->mtime_ns;
         r->stat = *st;
         recording_store(lib, r);
-        if (another_time) /* which some views tell */
-            recording_name_changed(lib, r);
         return 0;
     }
     struct job *job = job_find(lib, key);
@@ -404,13 +390,16 @@ int library_set_content(struct library *lib, struct file_id id, uint64_t changes
         job_store(lib, job);
     }
     struct link *l;
+    bool known = r->recorded_ns && memcmp(&r->digest, content, sizeof *content) == 0;
     LL_FOREACH(r->links, l)
     {
-        if (r->stat.mtime_ns && r->stat.mtime_ns != st->mtime_ns) {
+        if (r->recorded_ns && !known && r->recorded_ns != st->mtime_ns) {
             link_name_changed(lib, l); /* its views tell that time */
             link_store(lib, l);
         }
     }
+    if (!known)
+        r->recorded_ns = st->mtime_ns;
     r->stat = *st;
     r->digested = true;
     r->digest = *content;

@@ -42,7 +42,7 @@ static int wish_of_version(struct library *lib, const struct link *l, unsigned n
                        .job = version ? version->key : job->key,
                        .digest = r->digest,
                        .made = version ? version->made : job->made,
-                       .recorded_ms = r->stat.mtime_ns / 1000000,
+                       .recorded_ms = r->recorded_ns / 1000000,
                        .size = r->stat.size,
                        .settings = strdup(settings ? settings : "")};
     snprintf(w->name, sizeof w->name, "%s", l->name);

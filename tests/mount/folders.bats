@@ -40,7 +40,7 @@ state_is() { # NAME STATE
 
 @test "status_files = no: neither transcribing nor FAILED texts; without the dot in its name it counts as well" {
     hold_workers
-    start_mount
+    start_mount workers=3
     recording "$INBOX/shown.wav"
     wait_for listed "$INBOX" shown.transcribing.txt
     save "$INBOX/quiet/scribefs.conf" 'status_files = no\n'
