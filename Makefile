@@ -6,6 +6,7 @@
 #   make soak       the long tests; make interop-full: Samba's own test suite and a file manager's window
 #   make screenshots  pictures of the .html view, in build/screenshots
 #   make install    PREFIX=/usr/local DESTDIR=; make uninstall
+#   make deb        Debian packages, in build/deb; make test-deb installs and tries them in a tree of its own
 
 BUILD    ?= build
 PREFIX   ?= /usr/local
@@ -252,6 +253,22 @@ uninstall:
 	rm -f $(patsubst $(BUILD)/%,$(ROOT_DIR)/share/%,$(CATALOGUES))
 	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs $(ROOT_DIR)/share/doc/scribefs
 .PHONY: uninstall
+
+# ---- Debian packages ----------------------------------------------------------------------------------------------------------
+
+DEB_DEPS := dpkg-dev debhelper lintian
+deb: deps
+	$(call packages,$(DEB_DEPS))
+	fs/debian/build build/deb
+	lintian --allow-root --fail-on error,warning build/deb/*.changes
+# The packages, and README's first command, in a Debian 12 that has nothing else. For root; some ten minutes.
+test-deb: deb
+	$(call packages,debootstrap $(DEMO_DEPS) bats)
+	[ -d build/deb-tree ] || { rm -rf build/deb-tree.new && \
+		$(SUDO) debootstrap --variant=minbase bookworm build/deb-tree.new $$(bash tests/lib/apt_source | cut -d ' ' -f 2) && \
+		mv build/deb-tree.new build/deb-tree; }
+	$(SUDO) tests/run -j 1 deb
+.PHONY: deb test-deb
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')
 
