@@ -39,3 +39,12 @@ setup() {
     missing "$PREFIX/lib/scribefs"
     missing "$PREFIX/libexec/scribefs"
 }
+
+@test "the Debian package is built with the libraries that make deps installs" {
+    # The libraries of the packages, one a line; gcc, libc6-dev and make are there wherever packages are built.
+    listed() {
+        tr -s ' ,\n' '\n' | grep -vxE '|gcc|libc6-dev|make|debhelper-compat|\(=|13\)|dh-sequence-.*' | sort
+    }
+    assert_equal "$(sed -n '/^Build-Depends:/,/^[A-Z]/{s/^Build-Depends://;/^[A-Z]/!p}' "$ROOT/fs/debian/control" | listed)" \
+        "$(make -s -C "$ROOT" -f - print <<<$'include Makefile\nprint:\n\t@echo $(BUILD_DEPS)' | listed)"
+}
