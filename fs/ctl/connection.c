@@ -22,7 +22,7 @@ static int out_of_memory(void)
 
 int connection_open(struct connection *c, const char *store)
 {
-    *c = (struct connection){.fd = -1, .store = store};
+    *c = (struct connection){.fd = -1, .store = store, .also_fd = -1};
     cleanup_free char *path = NULL;
     if (asprintf(&path, "%s/state", store) < 0)
         return out_of_memory();
@@ -108,11 +108,15 @@ int connection_hear(struct connection *c, const char *path, cJSON **answer)
         char chunk[65536];
         seen = c->in.len;
         /* Whoever reads our output may go away while nothing happens: end then, as at a write. */
-        struct pollfd ready[] = {{.fd = c->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
-        if (poll(ready, 2, -1) < 0 && errno == EINTR)
+        struct pollfd ready[] = {{.fd = c->fd, .events = POLLIN}, {.fd = STDOUT_FILENO}, {.fd = c->also_fd, .events = POLLIN}};
+        if (poll(ready, 3, -1) < 0 && errno == EINTR)
             continue;
+        if (ready[2].revents & POLLIN)
+            c->also(c->context);
         if (ready[1].revents & POLLERR)
             raise(SIGPIPE);
+        if (!ready[0].revents)
+            continue;
         ssize_t n = recv(c->fd, chunk, sizeof chunk, 0);
         if (n < 0 && errno == EINTR)
             continue;

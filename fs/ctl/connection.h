@@ -11,6 +11,11 @@ struct connection {
     int fd;
     const char *store;
     struct buffer in;
+    /* While connection_hear() waits: called when this descriptor (-1: none) can be read. The caller's; set it after
+     * connection_open(). */
+    int also_fd;
+    void (*also)(void *context);
+    void *context;
 };
 
 /* An exit code. The connection must be closed in any case; `store` must outlive it. */

@@ -18,6 +18,12 @@ bool screen_is_terminal(void)
     return isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
 }
 
+bool screen_has_colours(void)
+{
+    const char *no = getenv("NO_COLOR");
+    return screen_is_terminal() && !(no && *no);
+}
+
 void screen_size(int *width, int *rows)
 {
     struct winsize size = {0};
@@ -33,13 +39,27 @@ static int columns_of(uint32_t c)
     return n >= 0 ? n : 1;
 }
 
+/* The next character or colour, and how wide it is. */
+static size_t next_of(const char *text, size_t len, int *columns)
+{
+    uint32_t c;
+    const char *end = text[0] == '\033' ? memchr(text, 'm', len) : NULL;
+    if (end) {
+        *columns = 0;
+        return (size_t)(end - text) + 1;
+    }
+    size_t n = utf8_next(text, len, &c);
+    *columns = columns_of(c);
+    return n;
+}
+
 int text_columns(const char *text, size_t len)
 {
     int columns = 0;
     for (size_t i = 0; i < len;) {
-        uint32_t c;
-        i += utf8_next(text + i, len - i, &c);
-        columns += columns_of(c);
+        int wide;
+        i += next_of(text + i, len - i, &wide);
+        columns += wide;
     }
     return columns;
 }
@@ -48,9 +68,9 @@ size_t text_cut(const char *text, size_t len, int columns)
 {
     size_t i = 0;
     while (i < len) {
-        uint32_t c;
-        size_t n = utf8_next(text + i, len - i, &c);
-        columns -= columns_of(c);
+        int wide;
+        size_t n = next_of(text + i, len - i, &wide);
+        columns -= wide;
         if (columns < 0)
             break;
         i += n;
@@ -82,7 +102,7 @@ void screen_draw(struct screen *s, const char *text)
     for (const char *end; text && lines < rows - 1 && (end = strchr(text, '\n')); text = end + 1, lines++) {
         /* The last column stays free: some terminals wrap as soon as it is filled. */
         buffer_add(&out, text, text_cut(text, (size_t)(end - text), width - 1));
-        buffer_puts(&out, "\033[K\n");
+        buffer_puts(&out, memchr(text, '\033', (size_t)(end - text)) ? "\033[0m\033[K\n" : "\033[K\n");
     }
     buffer_puts(&out, "\033[J");
     if (buffer_error(&out) == 0)

@@ -70,7 +70,7 @@ static int print(const cJSON *object, bool json)
     if (text)
         buffer_printf(&out, "%s\n", text);
     else if (!json)
-        put_found(&out, object, screen_is_terminal());
+        put_found(&out, object, screen_has_colours());
     if (buffer_error(&out) < 0 || (json && !text))
         return complain(EXIT_GENERAL, _("out of memory"));
     fwrite(out.data, 1, out.len, stdout);

@@ -134,10 +134,13 @@ struct layout {
     int name; /* columns */
     int bar;  /* characters between the brackets */
     bool next_steps;
+    bool colours;
 };
 
 static void put_row(struct buffer *out, const struct item *item, const struct layout *layout, int64_t now_ms)
 {
+    bool red = layout->colours && item->state == ITEM_FAILED;
+    buffer_puts(out, red ? "\033[31m" : "");
     put_name(out, item, layout->name);
     buffer_puts(out, "  ");
     if (item->state == ITEM_RUNNING && item->total > 0) {
@@ -145,7 +148,7 @@ static void put_row(struct buffer *out, const struct item *item, const struct la
         buffer_puts(out, " ");
     }
     status_line(ctl_wording(), item, now_ms, out);
-    buffer_puts(out, "\n");
+    buffer_puts(out, red ? "\033[0m\n" : "\n");
     if (item->state == ITEM_FAILED && layout->next_steps) {
         buffer_fill(out, ' ', (size_t)layout->name + 2);
         buffer_printf(out, "%s\n", say(ctl_wording(), message_find(item->error.code)->next));
@@ -169,7 +172,8 @@ void show_page(const struct answer *a, int width, int rows, int64_t now_ms, stru
     static const enum item_state order[] = {ITEM_RUNNING, ITEM_FAILED, ITEM_QUEUED, ITEM_ARRIVING, ITEM_DONE};
     size_t limits[ITEM_STATES];
     limits_for(rows, limits);
-    struct layout layout = {.bar = width >= 110 ? 20 : 10, .next_steps = rows == 0};
+    struct layout layout = {
+        .bar = width >= 110 ? 20 : 10, .next_steps = rows == 0, .colours = screen_has_colours()};
     int most = width / 4 > NAME_LEAST ? width / 4 : NAME_LEAST;
     for (size_t i = 0; i < a->count && layout.name < most; i++) {
         cleanup_buffer struct buffer name = {0};

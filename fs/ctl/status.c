@@ -1,8 +1,10 @@
 /* scribectl status */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "backend/base/buffer.h"
@@ -52,18 +54,60 @@ static int print_once(const struct answer *a, bool terminal, bool of_all)
     return print(&text);
 }
 
-static int print_again(const struct answer *a, bool terminal, struct screen *screen, struct said *said)
+/* What is watched on a terminal: drawn anew when something changes, or the terminal's size does. */
+struct watching {
+    struct screen screen;
+    struct answer last;
+    int signals; /* signalfd of SIGWINCH */
+};
+
+static void watching_clear(struct watching *w)
+{
+    answer_clear(&w->last);
+    if (w->signals >= 0)
+        close(w->signals);
+}
+
+static int draw(struct watching *w)
+{
+    cleanup_buffer struct buffer text = {0};
+    int width, rows;
+    screen_size(&width, &rows);
+    show_page(&w->last, width, rows, wall_clock_ms(), &text);
+    if (buffer_error(&text) < 0)
+        return complain(EXIT_GENERAL, _("out of memory"));
+    screen_draw(&w->screen, text.data);
+    return EXIT_OK;
+}
+
+static void on_resize(void *context)
+{
+    struct watching *w = context;
+    struct signalfd_siginfo info;
+    if (read(w->signals, &info, sizeof info) > 0)
+        draw(w);
+}
+
+/* Without it the new size counts from the next change on. */
+static int watch_size(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    return sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+}
+
+static int print_again(struct answer *a, bool terminal, struct watching *w, struct said *said)
 {
     cleanup_buffer struct buffer text = {0};
     if (!terminal) {
         show_changes(said, a, wall_clock_ms(), &text);
         return print(&text);
     }
-    int width, rows;
-    screen_size(&width, &rows);
-    show_page(a, width, rows, wall_clock_ms(), &text);
-    screen_draw(screen, text.data);
-    return EXIT_OK;
+    answer_clear(&w->last);
+    w->last = *a;
+    *a = (struct answer){0};
+    return draw(w);
 }
 
 int ctl_status(const struct ctl_options *options)
@@ -71,13 +115,19 @@ int ctl_status(const struct ctl_options *options)
     cleanup_target struct target target = {0};
     cleanup_connection struct connection c = {.fd = -1};
     __attribute__((cleanup(said_clear))) struct said said = {0};
-    struct screen screen = {0};
+    __attribute__((cleanup(watching_clear))) struct watching watching = {.signals = -1};
     bool terminal = screen_is_terminal();
     int code = target_find(options, &target);
     if (code == EXIT_OK)
         code = connection_open(&c, target.store);
     if (code != EXIT_OK)
         return code;
+    if (options->watch && terminal && !options->json) {
+        watching.signals = watch_size();
+        c.also_fd = watching.signals;
+        c.also = on_resize;
+        c.context = &watching;
+    }
     cJSON *extra = cJSON_CreateObject();
     cJSON_AddNumberToObject(extra, "limit", options->watch && terminal && !options->json ? WATCH_LIMIT : ALL);
     code = connection_ask(&c, options->watch ? "watch" : "status", target.paths[0], extra);
@@ -92,7 +142,7 @@ int ctl_status(const struct ctl_options *options)
         else if (answer_read(object, &a) < 0)
             code = complain(EXIT_GENERAL, _("out of memory"));
         else if (options->watch)
-            code = print_again(&a, terminal, &screen, &said);
+            code = print_again(&a, terminal, &watching, &said);
         else
             code = print_once(&a, terminal, !*target.paths[0]);
         cJSON_Delete(object);

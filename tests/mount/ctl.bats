@@ -151,3 +151,16 @@ state_is() { # FILE STATE
     jq -es 'all(.[]; (.check | type == "string") and (.ok | type == "boolean") and (.text | length > 0))' <<<"$SAID"
     rm "$STORE/scribefs.conf"
 }
+
+@test "status --watch: drawn anew for another width; failures are red, but not with NO_COLOR" {
+    start_mount
+    allow_log 'media\.decode|fail'
+    recording "$INBOX/a recording with quite a long name, which has to be cut.wav" "fail media.decode"
+    wait_for state_is "a recording with quite a long name, which has to be cut.wav" failed
+    local said
+    said=$(TERM=xterm py "$LIB/watch_terminal.py" "$SCRIBECTL" "$INBOX")
+    assert_equal "$(head -n 1 <<<"$said")" colour
+    [ "$(tail -n 1 <<<"$said")" -le 39 ]
+    said=$(TERM=xterm NO_COLOR=1 py "$LIB/watch_terminal.py" "$SCRIBECTL" "$INBOX")
+    assert_equal "$(head -n 1 <<<"$said")" plain
+}
