@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,18 @@ static int printable(const struct secret *secret)
     return 1;
 }
 
+/* Whether somebody gave a key itself as the path of its file: a message with it would be read by everybody. */
+static bool is_key(const char *path)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    static const char *const prefixes[] = {"sk-", "gsk_", "LTAI", "whsec_"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return strlen(name) >= 24 && !name[strspn(name, letters)] && strpbrk(name, "0123456789");
+}
+
 static const char *variable(const char *name)
 {
     const char *value = name ? getenv(name) : NULL;
@@ -100,5 +113,8 @@ int secret_read(const struct secret_source *source, int lines, const char *code,
         return error_set(err, ERROR_PERSON, ENODATA, code, "%s holds no whole key", where);
     if (rc == -EINVAL)
         return error_set(err, ERROR_PERSON, EINVAL, code, "%s holds characters that no key has", where);
+    if (rc == -ENOENT && is_key(where))
+        return error_set(err, ERROR_PERSON, ENOENT, code,
+                         "a key was given where the path of a file belongs: put it into a file, and name that");
     return error_set(err, ERROR_PERSON, -rc, code, "%s cannot be read: %s", where, strerror(-rc));
 }

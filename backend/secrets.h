@@ -1,5 +1,6 @@
 /* Keys: read from a file or the environment at the moment they are needed, so that a key that was put right
- * is found without a restart, and wiped after use. They never appear in a message. */
+ * is found without a restart, and wiped after use. They never appear in a message,
+ * not even one that stands where the path of its file belongs. */
 #pragma once
 
 #include "backend/base/error.h"

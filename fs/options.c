@@ -91,7 +91,7 @@ static int parse_option(struct options *o, const char *option, struct error *err
         return setting_refuse(s, "", "", "a value is needed", err);
     if (is_mount_option(option))
         return add_fuse_option(o, option, err);
-    return error_set(err, ERROR_PERSON, EINVAL, "usage", "unknown option '%s'", option);
+    return error_set(err, ERROR_PERSON, EINVAL, "usage", "unknown option '%.*s'", (int)len, option);
 }
 
 /* Splits at commas; "\," is a comma, as in libfuse. */

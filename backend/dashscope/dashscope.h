@@ -76,7 +76,7 @@ void dashscope_explain(struct backend *backend, int64_t duration_ms, int64_t byt
 
 /* Asks the service whether it can be reached and knows the key; that bills nothing. done() comes once, on the loop, with
  * class ERROR_NONE or what is wrong, and the service's clock (seconds since 1970; 0: it did not say). 0, or negative errno
- * and *err when nothing could be asked: "cloud.key", "cloud.settings". */
+ * and *err when nothing could be asked: "cloud.no_key", "cloud.settings". */
 int dashscope_check_start(struct http *http, const struct dashscope_settings *settings,
                           void (*done)(void *context, const struct error *err, int64_t server_time_s), void *context,
                           struct error *err);

@@ -96,7 +96,7 @@ char *service_authorization(const struct service *s, struct error *err)
                                    .environment_file = "DASHSCOPE_API_KEY_FILE_PATH"};
     struct secret key cleanup_secret = {.count = 0};
     char *line;
-    if (secret_read(&source, 1, "cloud.key", &key, err) != 0)
+    if (secret_read(&source, 1, "cloud.no_key", &key, err) != 0)
         return NULL;
     if (asprintf(&line, "Authorization: Bearer %s", key.line[0]) >= 0)
         return line;

@@ -18,7 +18,7 @@ int service_init(struct service *service, struct http *http, const struct dashsc
                  struct error *err);
 void service_clear(struct service *service);
 
-/* "Authorization: Bearer …", malloc'ed: secret_free() it. NULL and *err ("cloud.key"). */
+/* "Authorization: Bearer …", malloc'ed: secret_free() it. NULL and *err ("cloud.no_key"). */
 char *service_authorization(const struct service *service, struct error *err);
 
 struct service_call {

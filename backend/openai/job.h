@@ -94,7 +94,7 @@ struct backend_job *openai_job_start(struct openai *o, const struct backend_requ
                                      const struct backend_events *events, void *context, struct error *err);
 void openai_job_stop(struct backend_job *job);
 /* A header with the key; NULL without *err set (class ERROR_NONE): none is needed. NULL and *err
- * ("cloud.key"). Wipe it with secret_free(). */
+ * ("cloud.no_key"). Wipe it with secret_free(). */
 char *openai_authorization(const struct openai *o, struct error *err);
 /* Soon, from the loop: jobs that wait may send. */
 void openai_look(struct openai *o);

@@ -33,7 +33,7 @@ char *openai_authorization(const struct openai *o, struct error *err)
     char *line = NULL;
     if (!o->key_file && (plain || !getenv("OPENAI_API_KEY") || !*getenv("OPENAI_API_KEY")))
         return NULL;
-    if (secret_read(&source, 1, "cloud.key", &key, err) != 0)
+    if (secret_read(&source, 1, "cloud.no_key", &key, err) != 0)
         return NULL;
     if (asprintf(&line, "Authorization: Bearer %s", key.line[0]) >= 0)
         return line;

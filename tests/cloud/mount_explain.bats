@@ -106,11 +106,11 @@ silence() { # SECONDS FILE
 
 # bats test_tags=core
 @test "a key that is missing, what is no recording, folders, strangers" {
-    allow_log 'cloud\.key|cannot be used|media'
+    allow_log 'cloud\.no_key|cannot be used|media'
     rm "$T/key"
     cloud_mount
     drop talk.wav
-    assert_equal "$(explain talk.wav '[.model, .refused.code] | join(" ")')" 'fun-asr cloud.key'
+    assert_equal "$(explain talk.wav '[.model, .refused.code] | join(" ")')" 'fun-asr cloud.no_key'
     echo 'no audio at all' >"$INBOX/bad.wav"
     assert_contains "$(explain bad.wav .refused.code)" '^media\.'
     local path wanted words

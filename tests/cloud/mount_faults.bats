@@ -86,10 +86,10 @@ other() { # N: a recording of its own
 
 @test "no key at all: the recording waits, and goes on when there is one" {
     rm "$T/key"
-    allow_log 'cloud\.key|Model Studio cannot be used'
+    allow_log 'cloud\.no_key|Model Studio cannot be used'
     cloud_mount dashscope.model=fun-asr
     drop talk.wav
-    wait_for contains "$MNT/status.txt" 'key'
+    wait_for contains "$MNT/status.txt" 'no key for the transcription service'
     assert_equal "$(control GET requests | jq length)" 0
     echo "$EMULATOR_KEY" >"$T/key"
     again talk || :

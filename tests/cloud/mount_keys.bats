@@ -145,6 +145,22 @@ END
 }
 
 # bats test_tags=core
+@test "a key where the path of its file belongs: said, and not repeated anywhere" {
+    allow_log 'cloud\.no_key|Model Studio cannot be used'
+    watched_worker
+    cloud_mount dashscope.model=fun-asr
+    stop_mount
+    sed -i 's/^key_file = .*/key_file = sk-test/' "$T/cloud.conf"
+    start_mount "config=$T/cloud.conf"
+    drop talk.wav
+    wait_for contains "$INBOX/talk.FAILED.txt" 'no key for the transcription service'
+    assert_contains "$(cat "$INBOX/talk.FAILED.txt")" 'a key was given where the path of a file belongs'
+    contains "$LOG" 'cannot be used: a key was given'
+    no_secret_came_out
+    # The same for an option that is none: what is behind "=" might be one.
+    refute grep -q sk-test <("$SCRIBEFS" -o dashscope.key=sk-test "$STORE" "$MNT" 2>&1)
+}
+
 @test "a daemon that is killed with SIGABRT leaves no core" {
     mkdir "$T/cores"
     chmod 777 "$T/cores"

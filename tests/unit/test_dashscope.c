@@ -338,10 +338,10 @@ static void a_key_that_is_missing_holds_the_queue(void **state)
     unsetenv("DASHSCOPE_API_KEY");
     assert_null(s->backend->operations->freeze(s->backend, NULL, &err));
     assert_int_equal(err.class, ERROR_PERSON);
-    assert_string_equal(err.code, "cloud.key");
+    assert_string_equal(err.code, "cloud.no_key");
     err = (struct error){0};
     assert_false(studio_begin(s, 10, "talk.wav", NULL, &err));
-    assert_string_equal(err.code, "cloud.key");
+    assert_string_equal(err.code, "cloud.no_key");
     s->backend->operations->describe(s->backend, line, sizeof line);
     assert_string_equal(line, "Model Studio cannot be used: no key is configured");
     setenv("DASHSCOPE_API_KEY", "sk bad", 1);

@@ -392,7 +392,7 @@ static void what_cannot_be_read_and_a_missing_key_are_said(void **state)
     unsetenv("DASHSCOPE_API_KEY");
     e = ask(w, backend, MIB, NULL, NULL);
     assert_string_equal(e->model, "fun-asr");
-    assert_string_equal(e->refused.code, "cloud.key");
+    assert_string_equal(e->refused.code, "cloud.no_key");
     backend->operations->free(backend);
 }
 

@@ -325,7 +325,7 @@ static void a_key_file_that_is_set_has_to_be_there(void **state)
     struct backend *b = openai_backend_new(loop, http, &settings, &err);
     assert_non_null(b);
     assert_null(b->operations->freeze(b, NULL, &err));
-    assert_string_equal(err.code, "cloud.key");
+    assert_string_equal(err.code, "cloud.no_key");
     b->operations->describe(b, line, sizeof line);
     assert_non_null(strstr(line, "h.example cannot be used"));
     b->operations->free(b);

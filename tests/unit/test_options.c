@@ -58,6 +58,7 @@ static void mistakes_on_the_command_line_are_named(void **state)
         {"-o announce=maybe a b", "config.value", "yes or no"},
         {"-o engine=whisper a b", "config.value", "pocketsphinx"},
         {"-o allow_others a b", "usage", "allow_others"},
+        {"-o dashscope.key=sk-1 a b", "usage", "unknown option 'dashscope.key'"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct options o;
