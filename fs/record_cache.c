@@ -125,6 +125,16 @@ static int note_damage(struct audit *a, const struct digest *key)
     return rc;
 }
 
+/* A recording may have come since what is needed was looked up. */
+static bool is_shown_by_now(const struct audit *a, const struct digest *key)
+{
+    char **paths = NULL;
+    size_t count = 0;
+    int rc = library_shown_with(a->records->library, key, &paths, &count);
+    shown_paths_free(paths, count);
+    return rc != 0 || count > 0;
+}
+
 static int take_result(void *arg, const struct digest *key, const struct result_info *info)
 {
     struct audit *a = arg;
@@ -144,7 +154,7 @@ static int take_result(void *arg, const struct digest *key, const struct result_
     a->unneeded_bytes += info->bytes;
     if (a->older_s < 0 || a->now - info->made < a->older_s)
         return 0;
-    if (!a->dry && results_drop(a->records->results, key) != 0)
+    if (!a->dry && (is_shown_by_now(a, key) || results_drop(a->records->results, key) != 0))
         return 0;
     a->removed++;
     a->removed_bytes += info->bytes;
