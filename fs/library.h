@@ -185,6 +185,7 @@ int library_rename(struct library *lib, const struct place *from, const struct p
                    bool (*taken)(void *context, const char *name), void *context);
 /* The name no longer belongs to a recording. A job nobody needs any more is cancelled. */
 void library_remove_name(struct library *lib, struct file_id directory, const char *name);
+#define PRIORITY_MOST 100
 /* What the settings of its folder say about a recording under one name; not stored. */
 struct name_policy {
     bool known;     /* false: as library_set_status_files() says */
@@ -192,7 +193,7 @@ struct name_policy {
     bool apart;     /* nobody elsewhere is told of it either (library_is_apart) */
     bool skip;      /* nothing is made of it (unless another of its names is elsewhere) */
     bool no_status; /* without status texts */
-    int priority;   /* of its job: higher first */
+    int priority;   /* of its job: higher first; -PRIORITY_MOST to PRIORITY_MOST */
 };
 /* Takes effect at once: a job that may not go on is withdrawn and its recordings are read again. An unknown name is nothing. */
 void library_set_policy(struct library *lib, struct file_id directory, const char *name,

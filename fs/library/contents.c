@@ -166,22 +166,33 @@ struct job *job_new(struct library *lib, const struct digest *key, const struct 
     return job;
 }
 
+static struct job **queue_last(struct library *lib, int priority)
+{
+    return &lib->queue_last[priority + PRIORITY_MOST];
+}
+
+/* The last job in the queue of this priority, or else of the next higher one; NULL: there is none. */
+static struct job *last_from(struct library *lib, int priority)
+{
+    for (; priority <= PRIORITY_MOST; priority++)
+        if (*queue_last(lib, priority))
+            return *queue_last(lib, priority);
+    return NULL;
+}
+
 static void enqueue(struct library *lib, struct job *job, bool first)
 {
     job->state = JOB_QUEUED;
     job->status_ms = wall_ms();
     job->priority = job_priority(job);
-    struct job *at = lib->queue;
-    if (first) {
-        while (at && at->priority > job->priority)
-            at = at->next;
-        DL_PREPEND_ELEM(lib->queue, at, job); /* NULL: at the end */
-    } else {
-        at = at ? at->prev : NULL; /* the last one */
-        while (at && at->priority < job->priority)
-            at = at == lib->queue ? NULL : at->prev;
-        DL_APPEND_ELEM(lib->queue, at, job); /* NULL: at the beginning */
-    }
+    struct job **last = queue_last(lib, job->priority);
+    struct job *before = last_from(lib, first ? job->priority + 1 : job->priority);
+    if (before)
+        DL_APPEND_ELEM(lib->queue, before, job);
+    else
+        DL_PREPEND(lib->queue, job);
+    if (!first || !*last)
+        *last = job;
     lib->queue_numbered = false;
     if (lib->hooks.work)
         lib->hooks.work(lib->hooks.context);
@@ -199,8 +210,12 @@ void job_enqueue_first(struct library *lib, struct job *job)
 
 void job_dequeue(struct library *lib, struct job *job)
 {
-    if (job->prev)
+    if (job->prev) {
+        struct job **last = queue_last(lib, job->priority);
+        if (*last == job) /* the one before the head is the last of all */
+            *last = job != lib->queue && job->prev->priority == job->priority ? job->prev : NULL;
         DL_DELETE(lib->queue, job);
+    }
     lib->queue_numbered = false;
     job->prev = job->next = NULL;
 }

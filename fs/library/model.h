@@ -189,7 +189,8 @@ struct library {
     struct recording *recordings;
     struct content *contents;
     struct job *jobs;
-    struct job *queue;
+    struct job *queue; /* by priority, and within one the oldest first */
+    struct job *queue_last[2 * PRIORITY_MOST + 1]; /* of each priority; NULL: none waits */
     struct orphan *orphans;
     struct aside *aside;
     struct announcement_entry *ready, *later; /* later: views that are going, in order of time */

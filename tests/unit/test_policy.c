@@ -206,6 +206,48 @@ static void higher_priority_comes_first_and_within_one_the_oldest(void **state)
     assert_next(f, "");
 }
 
+/* Against a list that is searched: whatever is changed and taken in between, in any order. */
+static void the_order_of_a_queue_holds_whatever_happens_to_it(void **state)
+{
+    enum { MANY = 60, CHANGES = 2000 };
+    struct fixture *f = *state;
+    struct {
+        int priority, turn;
+        bool waits;
+    } model[MANY] = {0};
+    char name[20], next[40];
+    unsigned seed = 7;
+    int turn = 0;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "%02d.mp3", i);
+        add(f, name, (uint64_t)i + 1);
+        assert_int_equal(content(f, (uint64_t)i + 1, (char)(i + 1), "local"), 0);
+        model[i].turn = turn++;
+        model[i].waits = true;
+    }
+    for (int n = 0; n < CHANGES + MANY; n++) {
+        int i = rand_r(&seed) % MANY, priority = rand_r(&seed) % 4 * 67 - 100; /* -100, -33, 34, 101: 100 at most */
+        priority = priority > PRIORITY_MOST ? PRIORITY_MOST : priority;
+        if (n < CHANGES && rand_r(&seed) % 60) {
+            snprintf(name, sizeof name, "%02d.mp3", i);
+            policy(f, name, (struct name_policy){.priority = priority});
+            if (model[i].waits && model[i].priority != priority)
+                model[i].turn = turn++;
+            model[i].priority = priority;
+            continue;
+        }
+        int first = -1;
+        for (int k = 0; k < MANY; k++)
+            if (model[k].waits && (first < 0 || model[k].priority > model[first].priority ||
+                                   (model[k].priority == model[first].priority && model[k].turn < model[first].turn)))
+                first = k;
+        snprintf(next, sizeof next, "%02d.mp3 local", first);
+        assert_next(f, first < 0 ? "" : next);
+        if (first >= 0)
+            model[first].waits = false;
+    }
+}
+
 static void what_is_skipped_is_not_begun_and_is_no_item(void **state)
 {
     struct fixture *f = *state;
@@ -253,6 +295,7 @@ int main(void)
         CASE(a_failed_job_is_not_tried_again_elsewhere),
         CASE(a_recording_keeps_its_place_of_safety_while_it_is_renamed),
         CASE(higher_priority_comes_first_and_within_one_the_oldest),
+        CASE(the_order_of_a_queue_holds_whatever_happens_to_it),
         CASE(what_is_skipped_is_not_begun_and_is_no_item),
         CASE(status_texts_can_be_switched_off),
     };
