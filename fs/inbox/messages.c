@@ -88,6 +88,9 @@ static const struct message messages[] = {
     {"folder.backend",
      SAID("The settings of this folder name a transcription service that is not set up here."),
      SAID("Change the settings file in this folder, or ask the administrator to set up the service.")},
+    {"folder.local",
+     SAID("The settings of this folder say that its recordings stay on this machine."),
+     SAID("Name no other backend than local; or change the settings of the folder, if it may be sent.")},
 
     /* The service in the cloud. */
     {"cloud.key",
