@@ -115,12 +115,13 @@ static int put_history(const cJSON *object, struct buffer *out)
     const cJSON *job;
     int code = EXIT_OK;
     status_escape(path ? path : "", out);
-    buffer_printf(out, "\n  ");
-    print_time(number_in(object, "arrived_ms"), out);
-    buffer_printf(out, _("  arrived: %.0f bytes"), (double)number_in(object, "bytes"));
-    if (*text_in(object, "sha256"))
-        buffer_printf(out, ", sha256 %s", text_in(object, "sha256"));
     buffer_puts(out, "\n");
+    if (*text_in(object, "sha256")) { /* before that nothing is known of it */
+        buffer_puts(out, "  ");
+        print_time(number_in(object, "arrived_ms"), out);
+        buffer_printf(out, _("  arrived: %.0f bytes"), (double)number_in(object, "bytes"));
+        buffer_printf(out, ", sha256 %s\n", text_in(object, "sha256"));
+    }
     cJSON_ArrayForEach(job, cJSON_GetObjectItemCaseSensitive(object, "jobs"))
     {
         code = code == EXIT_OK ? put_job(job, out) : code;

@@ -246,6 +246,14 @@ static void a_refused_change_holds_up_nothing(void **state)
 
 /* ---- history and speed ---- */
 
+static int take_event(void *arg, const struct index_event *e)
+{
+    struct digest key = digest_of(5);
+    assert_memory_equal(&e->job, &key, sizeof key);
+    buffer_printf(arg, "%s:%s;", e->event, e->detail);
+    return 0;
+}
+
 static void history_is_written(void **state)
 {
     struct fixture *f = *state;
@@ -267,6 +275,10 @@ static void history_is_written(void **state)
     int64_t at = number_of(db, "SELECT min(at_ms) FROM history");
     assert_in_range(at, (uint64_t)now.tv_sec * 1000, (uint64_t)now.tv_sec * 1000 + 60000);
     sqlite3_close(db);
+    /* It is read as it was written, also after the first write. */
+    cleanup_buffer struct buffer read = {0};
+    assert_int_equal(index_load_history(f->index, take_event, &read), 0);
+    assert_string_equal(read.data, "failed:no \xff answer;retried:;retried:;");
 }
 
 static void history_does_not_grow_for_ever(void **state)
