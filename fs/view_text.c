@@ -14,16 +14,19 @@
 #include "fs/inbox/store.h"
 #include "fs/library.h"
 
+/* The file may hold more than the view. */
 static int read_all(int fd, size_t size, struct buffer *out)
 {
     char bytes[65536];
-    size_t at = 0;
-    ssize_t n;
-    while (at < size && (n = pread(fd, bytes, sizeof bytes, (off_t)at)) > 0) {
+    for (size_t at = 0; at < size;) {
+        size_t left = size - at;
+        ssize_t n = pread(fd, bytes, left < sizeof bytes ? left : sizeof bytes, (off_t)at);
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
         buffer_add(out, bytes, (size_t)n);
         at += (size_t)n;
     }
-    return at < size ? -EIO : buffer_error(out);
+    return buffer_error(out);
 }
 
 /* The name of the view beside the recording. */

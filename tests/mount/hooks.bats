@@ -110,7 +110,8 @@ EOF
     recording "$INBOX/grüße.wav" "say hello world"
     wait_for test -e "$T/received/1.json"
     assert_equal "$(jq -r '.path + " " + (.signed | tostring)' "$T/received/1.json")" "/hook?from=scribefs true"
-    assert_contains "$(jq -r '.body | fromjson | .data.text' "$T/received/1.json")" "hello world"
+    assert_equal "$(jq -r '.body | fromjson | .data.text' "$T/received/1.json")" "$(cat "$INBOX/grüße.txt")"
+    assert_contains "$(cat "$INBOX/grüße.txt")" "hello world"
     wait_for test -s "$T/mail"
     assert_contains "$(cat "$T/mail")" '^To: team@example\.org$'
     assert_contains "$(sed '1,/^$/d' "$T/mail" | base64 -d)" "hello world"
