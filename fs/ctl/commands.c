@@ -39,7 +39,7 @@ const struct command commands[] = {
     {"cancel", ctl_cancel, "j", 1, MANY, "PATH...", "end what is waiting or running",
      "The recordings stay; \"scribectl retry\" begins them again.\n"},
     {"restore", ctl_restore, "j", 1, MANY, "PATH...", "bring deleted transcripts back", NULL},
-    {"rerun", ctl_rerun, "MBlray", 1, MANY, "PATH...", "transcribe again",
+    {"rerun", ctl_rerun, "MBldrayj", 1, MANY, "PATH...", "transcribe again",
      "What was there stays until it is done, and opens as NAME.v1.txt, NAME.v1.srt ... afterwards. Says before what it\n"
      "costs; a terminal is asked.\n"},
     {"explain", ctl_explain, "j", 1, MANY, "PATH...", "which model a recording is given to, and why", NULL},

@@ -120,11 +120,34 @@ static void tell(const struct plan *plan)
     fflush(stdout);
 }
 
+/* What is said, for programs. */
+static int tell_json(const struct plan *plan, int done)
+{
+    cJSON *o = cJSON_CreateObject(), *cost = NULL;
+    bool known = !plan->sent || plan->known;
+    bool whole = o && cJSON_AddNumberToObject(o, "count", plan->count) &&
+                 cJSON_AddNumberToObject(o, "needless", plan->needless) &&
+                 cJSON_AddNumberToObject(o, "busy", plan->busy) &&
+                 cJSON_AddNumberToObject(o, "duration_ms", plan->duration_ms) &&
+                 cJSON_AddNumberToObject(o, "sent", plan->sent) && (cost = cJSON_AddObjectToObject(o, "cost")) &&
+                 (known ? cJSON_AddNumberToObject(cost, "most", plan->sent ? plan->most : 0)
+                        : cJSON_AddNullToObject(cost, "most")) &&
+                 (*plan->currency ? cJSON_AddStringToObject(cost, "currency", plan->currency)
+                                  : cJSON_AddNullToObject(cost, "currency")) &&
+                 cJSON_AddNumberToObject(o, "begun", done);
+    cleanup_free char *text = whole ? cJSON_PrintUnformatted(o) : NULL;
+    cJSON_Delete(o);
+    if (!text)
+        return complain(EXIT_GENERAL, "out of memory");
+    printf("%s\n", text);
+    return EXIT_OK;
+}
+
 /* A terminal is asked; a script has said what it wants. */
 static bool agreed(const struct ctl_options *options)
 {
     char line[16] = "";
-    if (options->yes || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (options->yes || options->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return true;
     printf("Go on? [y/N] ");
     fflush(stdout);
@@ -143,9 +166,10 @@ int ctl_rerun(const struct ctl_options *options)
         code = plan_one(&c, options, target.paths[i], &plan);
     if (code != EXIT_OK)
         return code;
-    tell(&plan);
-    if (!plan.count)
-        return EXIT_OK;
+    if (!options->json)
+        tell(&plan);
+    if (!plan.count || options->dry_run)
+        return options->json ? tell_json(&plan, 0) : EXIT_OK;
     if (!agreed(options))
         return EXIT_GENERAL;
     for (int i = 0; i < target.count && code == EXIT_OK; i++) {
@@ -155,6 +179,8 @@ int ctl_rerun(const struct ctl_options *options)
             done += (int)number(answer, "count");
         cJSON_Delete(answer);
     }
+    if (code == EXIT_OK && options->json)
+        return tell_json(&plan, done);
     if (code == EXIT_OK)
         printf("%d %s transcribed again; until then the transcripts stay as they are\n", done,
                done == 1 ? "recording is" : "recordings are");

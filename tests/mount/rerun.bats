@@ -28,6 +28,10 @@ says() { # FILE WORDS
     echo 'say the second words' >"$T/worker/instead"
     : >"$T/worker/hold"
     local said
+    assert_equal "$("$SCRIBECTL" rerun --json --dry-run --again "$INBOX/talk.wav" | jq -c '[.count, .duration_ms, .sent, .cost.most, .begun]')" \
+        '[1,10000,0,0,0]'
+    assert_contains "$("$SCRIBECTL" rerun --dry-run --again "$INBOX/talk.wav")" "1 recording, 0:00:10 of audio"
+    "$SCRIBECTL" status --json "$INBOX/talk.wav" | jq -e '.items[0].state == "done"'
     said=$("$SCRIBECTL" rerun --again "$INBOX/talk.wav")
     assert_contains "$said" "1 recording, 0:00:10 of audio, to transcribe again. Cost: nothing"
     # Until it is done everything is as it was, and the folder says what is under way.
@@ -72,6 +76,7 @@ says() { # FILE WORDS
 @test "what these settings gave already is not made again unless --again is said" {
     talk
     assert_contains "$("$SCRIBECTL" rerun "$INBOX/talk.wav")" "1 recording has the result of these settings already"
+    assert_equal "$("$SCRIBECTL" rerun --json "$INBOX/talk.wav" | jq -c '[.count, .needless, .begun]')" '[0,1,0]'
     assert_equal "$(worker_starts)" 1
     refute "$SCRIBECTL" rerun --model no-such-model "$INBOX/talk.wav"
     refute "$SCRIBECTL" rerun --backend dashscope "$INBOX/talk.wav"
