@@ -65,8 +65,11 @@ struct backend_events {
     void (*left)(void *context, const char *state);
     /* Said before anything that may cost money is sent, and when more is known. Never said of what is free. May be NULL. */
     void (*charged)(void *context, const struct backend_charge *charge);
-    /* Nothing more of this backend may begin before that time (wall clock), as *error says; the job has cost nothing and is
-     * gone afterwards. What was begun goes on. NULL: failed(). */
+    /* Asked before anything is begun that may cost money: may so much be sent? `most`: the most that can be billed for it.
+     * True: it counts as sent until charged() has told of it or the job ends. False: *error says why, and *until_ms when it
+     * may be asked again (wall clock; 0: never). NULL: always. */
+    bool (*may_send)(void *context, const struct backend_charge *most, struct error *error, int64_t *until_ms);
+    /* As may_send() said, with its error and time; the job has cost nothing and is gone afterwards. NULL: failed(). */
     void (*postponed)(void *context, const struct error *error, int64_t until_ms);
 };
 

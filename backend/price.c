@@ -14,6 +14,14 @@ bool price_is_of_speech(const struct model *model)
     return model->family == FAMILY_FUN_ASR || model->family == FAMILY_PARAFORMER;
 }
 
+int64_t price_dearest(enum region region)
+{
+    int64_t dearest = 0;
+    for (const struct model *m = catalogue_all(); m->name; m++)
+        dearest = m->price[region] > dearest ? m->price[region] : dearest;
+    return dearest;
+}
+
 bool price_cost(const struct model *model, enum region region, int64_t billed_ms, int64_t *cost_micro)
 {
     int64_t price = model->price[region];

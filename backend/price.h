@@ -16,6 +16,8 @@
 int64_t price_longest_ms(int64_t duration_ms, int channels);
 /* True when a model bills only speech, so that a recording in which nobody speaks costs nothing. */
 bool price_is_of_speech(const struct model *model);
+/* A second of the dearest model of a region, in millionths of its currency. */
+int64_t price_dearest(enum region region);
 /* What that costs, in millionths of the region's currency, rounded to the nearest. False when the price is
  * not known. */
 bool price_cost(const struct model *model, enum region region, int64_t billed_ms, int64_t *cost_micro);

@@ -93,6 +93,7 @@ struct index_charge {
     int64_t billed_ms;    /* audio */
     int64_t cost_micro;   /* millionths of the currency */
     const char *currency; /* ISO 4217, or "" where the price is not known */
+    const char *folder;   /* bytes: where the recording was that was sent, relative to the inbox */
 };
 
 /* What was done on a local day (backend/base/day.h). It stays when recordings and jobs go. */

@@ -32,8 +32,8 @@ static const char *const sql[STATEMENT_COUNT] = {
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [STATEMENT_DROP_JOB] = "DELETE FROM jobs WHERE key = ?1",
     [STATEMENT_PUT_CHARGE] =
-        "REPLACE INTO charges (job, at_ms, kind, model, billed_ms, cost_micro, currency)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "REPLACE INTO charges (job, at_ms, kind, model, billed_ms, cost_micro, currency, folder)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [STATEMENT_DROP_CHARGE] = "DELETE FROM charges WHERE job = ?1 AND at_ms = ?2",
     [STATEMENT_PUT_DAY] = "REPLACE INTO days (day, done, failed, audio_ms) VALUES (?1, ?2, ?3, ?4)",
     [STATEMENT_PUT_DELIVERY] =
@@ -219,6 +219,7 @@ static int put_charge(struct index *ix, const struct index_charge *c)
     sqlite3_bind_int64(stmt, 5, c->billed_ms);
     sqlite3_bind_int64(stmt, 6, c->cost_micro);
     bind_text(stmt, 7, c->currency);
+    bind_bytes(stmt, 8, c->folder ? c->folder : "");
     return index_run(ix, STATEMENT_PUT_CHARGE);
 }
 

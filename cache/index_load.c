@@ -229,7 +229,7 @@ int index_load_jobs(struct index *ix, int (*fn)(void *arg, const struct index_jo
 /* ---- charges ---- */
 
 #define CHARGES_SQL                                                                                          \
-    "SELECT job, at_ms, kind, model, billed_ms, cost_micro, currency FROM charges ORDER BY job, at_ms"
+    "SELECT job, at_ms, kind, model, billed_ms, cost_micro, currency, folder FROM charges ORDER BY job, at_ms"
 
 struct charge_call {
     int (*fn)(void *arg, const struct index_charge *c);
@@ -248,7 +248,7 @@ static int charge_row(sqlite3_stmt *stmt, void *arg)
     };
     if (kind < CHARGE_POSSIBLE || kind > CHARGE_BILLED || c.billed_ms < 0 ||
         c.cost_micro < 0 || !column_digest(stmt, 0, &c.job) || !column_string(stmt, 3, &c.model) ||
-        !column_string(stmt, 6, &c.currency))
+        !column_string(stmt, 6, &c.currency) || !column_string(stmt, 7, &c.folder))
         return 0;
     return call->fn(call->arg, &c);
 }

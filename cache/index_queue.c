@@ -127,13 +127,14 @@ struct op *op_drop_job(const struct digest *key)
 
 struct op *op_put_charge(const struct index_charge *c)
 {
-    struct op *op = op_new(OP_PUT_CHARGE, text_size(c->model) + text_size(c->currency));
+    struct op *op = op_new(OP_PUT_CHARGE, text_size(c->model) + text_size(c->currency) + text_size(c->folder));
     if (!op)
         return NULL;
     char *tail = op->tail;
     op->charge = *c;
     op->charge.model = put_text(&tail, c->model);
     op->charge.currency = put_text(&tail, c->currency);
+    op->charge.folder = put_text(&tail, c->folder);
     return op;
 }
 

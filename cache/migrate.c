@@ -109,6 +109,8 @@ static const char *const steps[] = {
     /* 9: when what is said in a recording was recorded, as far as anybody knows. */
     "ALTER TABLE recordings ADD COLUMN recorded_ns INTEGER NOT NULL DEFAULT 0;"
     "UPDATE recordings SET recorded_ns = mtime_ns;",
+    /* 10: who pays. */
+    "ALTER TABLE charges ADD COLUMN folder BLOB NOT NULL DEFAULT X'';",
 };
 
 int migrate_newest(void)

@@ -76,7 +76,12 @@ bool json_add_spending(cJSON *object, const struct spending_report *report)
         return cJSON_AddNullToObject(object, "spending") != NULL;
     cJSON *o = cJSON_AddObjectToObject(object, "spending");
     return o && json_add_spent(o, "today", &report->today) && json_add_spent(o, "month", &report->month) &&
-           add_number(o, "limit_ms", report->limit_ms) && add_number(o, "held_until_ms", report->held_until);
+           add_number(o, "limit_ms", report->limit_ms) &&
+           add_number(o, "month_limit_ms", report->month_limit_ms) &&
+           add_number(o, "limit_micro", report->limit_micro) &&
+           add_number(o, "month_limit_micro", report->month_limit_micro) &&
+           cJSON_AddStringToObject(o, "currency", report->currency) &&
+           cJSON_AddBoolToObject(o, "held_for_month", report->held_for_month) && add_number(o, "held_until_ms", report->held_until);
 }
 
 bool json_read_spending(const cJSON *object, struct spending_report *report)
@@ -88,6 +93,11 @@ bool json_read_spending(const cJSON *object, struct spending_report *report)
     json_read_spent(o, "today", &report->today);
     json_read_spent(o, "month", &report->month);
     report->limit_ms = get_number(o, "limit_ms");
+    report->month_limit_ms = get_number(o, "month_limit_ms");
+    report->limit_micro = get_number(o, "limit_micro");
+    report->month_limit_micro = get_number(o, "month_limit_micro");
+    get_currency(o, report->currency);
+    report->held_for_month = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "held_for_month"));
     report->held_until = get_number(o, "held_until_ms");
     return true;
 }

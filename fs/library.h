@@ -321,10 +321,11 @@ void library_job_trouble(struct library *lib, const struct digest *key, const st
 /* More is known of what the job costs. */
 void library_job_charged(struct library *lib, const struct digest *key, const struct backend_charge *charge);
 /* It may not be sent before until_ms (wall clock), and neither may the other jobs of its backend that were not
- * begun: it is the first in the queue again, as if nothing had happened, and all say why they wait. */
-void library_job_postponed(struct library *lib, const struct digest *key, const struct error *err,
-                           int64_t now_ms, int64_t until_ms);
-/* Until when they wait, and why (`why` may be NULL); 0: they do not. */
+ * begun and whose recordings are in `folder` ("": all): it is the first in the queue again, as if nothing had
+ * happened, and all say why they wait. */
+void library_job_postponed(struct library *lib, const struct digest *key, const char *folder,
+                           const struct error *err, int64_t now_ms, int64_t until_ms);
+/* Until when all wait, and why (`why` may be NULL); 0: they do not. */
 int64_t library_held_until(struct library *lib, int64_t now_ms, struct error *why);
 /* Its settings no longer fit what is installed (another model): its recordings are read again and get a job
  * with the settings of today. */

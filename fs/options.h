@@ -10,6 +10,7 @@
 #include "backend/openai/openai.h"
 #include "cache/render/look.h"
 #include "fs/hooks/hooks.h"
+#include "fs/inbox/limits.h"
 #include "fs/inbox/settle.h"
 #include "fs/inbox/watch.h"
 #include "fs/inbox/wording.h"
@@ -41,6 +42,7 @@ struct options {
     char *model, *vosk, *sphinx_model, *language, *worker, *announcer;
     int hang_seconds, memory_mb;
     enum backend_choice backend;
+    struct limits limits; /* of spending, for all */
     char *hotwords_file, *context_file, *prompt_file;
     struct hooks_settings hooks; /* its texts belong to the options */
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */

@@ -17,7 +17,7 @@
 #include "backend/local/local.h"
 #include "backend/local/preparer.h"
 #include "backend/openai/openai.h"
-#include "fs/jobs/ledger.h"
+#include "backend/price.h"
 #include "fs/log.h"
 #include "fs/network.h"
 #include "fs/options.h"
@@ -73,6 +73,11 @@ static int make_openai(struct recognisers *r, const char *worker, struct error *
         return rc;
     struct openai_settings settings = o->server;
     settings.preparer = r->preparer;
+    if (settings.price_per_minute > 0) {
+        r->paid = true;
+        snprintf(r->currency, sizeof r->currency, "%s", settings.currency ? settings.currency : "USD");
+        r->micro_per_second = (int64_t)(settings.price_per_minute * 1e6 / 60 + 0.5);
+    }
     struct backend *server = openai_backend_new(r->loop, r->http, &settings, err);
     if (!server) {
         snprintf(err->code, sizeof err->code, "config.cloud");
@@ -90,10 +95,9 @@ static int make_cloud(struct recognisers *r, const char *worker, struct error *e
         return rc;
     struct dashscope_settings settings = o->cloud;
     settings.preparer = r->preparer;
-    settings.sent_ms = ledger_sent_ms;
-    settings.sent_context = r->ledger;
-    r->limit_ms = settings.minutes_per_day * 60000;
     r->paid = true;
+    snprintf(r->currency, sizeof r->currency, "%s", catalogue_region(settings.region)->currency);
+    r->micro_per_second = price_dearest(settings.region);
     if (settings.publish.kind == PUBLISH_NONE)
         settings.publish.kind = PUBLISH_TEMPORARY;
     struct backend *cloud = dashscope_backend_new(r->loop, r->http, &settings, err);
@@ -172,11 +176,23 @@ static int make_all(struct recognisers *r, struct error *err)
     return 0;
 }
 
-int recognisers_new(struct loop *loop, const struct options *options, struct ledger *ledger,
-                    struct recognisers *r, struct error *err)
+/* A limit that cannot be kept is none. */
+static int check_limits(const struct recognisers *r, struct error *err)
 {
-    *r = (struct recognisers){.loop = loop, .options = options, .ledger = ledger};
+    const struct limits *l = &r->options->limits;
+    if ((l->cost_per_day <= 0 && l->cost_per_month <= 0) || r->count < 2 || r->currency[0])
+        return 0;
+    return error_set(err, ERROR_PERSON, EINVAL, "config.cloud",
+                     "cost_per_day and cost_per_month need the price: price_per_minute in [openai]");
+}
+
+int recognisers_new(struct loop *loop, const struct options *options, struct recognisers *r,
+                    struct error *err)
+{
+    *r = (struct recognisers){.loop = loop, .options = options};
     int rc = make_all(r, err);
+    if (rc == 0)
+        rc = check_limits(r, err);
     r->options = NULL;
     return rc;
 }

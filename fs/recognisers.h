@@ -7,7 +7,6 @@
 #include "backend/backend.h"
 
 struct http;
-struct ledger;
 struct loop;
 struct options;
 struct preparer;
@@ -20,18 +19,19 @@ struct recognisers {
     const char *why_chosen; /* … and why */
     char line[256];         /* about the chosen one, for people */
     bool paid;              /* a service that bills what it is sent is used */
-    int64_t limit_ms;       /* of audio a day; 0: none */
+    /* Of the price list: its currency ("": there is none), and what has no price of its own counts for. */
+    char currency[4];
+    int64_t micro_per_second;
     /* Their own. */
     struct http *http;
     struct preparer *preparer;
     struct loop *loop;
-    struct ledger *ledger;
     const struct options *options; /* while they are made */
 };
 
 /* Makes them and says in the log who transcribes. 0, or negative errno and *err; recognisers_free() in any
  * case. */
-int recognisers_new(struct loop *loop, const struct options *options, struct ledger *ledger,
-                    struct recognisers *r, struct error *err);
+int recognisers_new(struct loop *loop, const struct options *options, struct recognisers *r,
+                    struct error *err);
 /* The jobs are gone; the loop is not, and does not run. */
 void recognisers_free(struct recognisers *r);

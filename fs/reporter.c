@@ -46,8 +46,15 @@ bool reporter_spending(void *context, struct spending_report *report)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    *report = (struct spending_report){.limit_ms = r->recognisers->limit_ms,
-                                       .held_until = library_held_until(r->library, now_ms, NULL)};
+    const struct limits *limits = &r->limits;
+    struct error why;
+    *report = (struct spending_report){.limit_ms = limits->minutes_per_day * 60000,
+                                       .month_limit_ms = limits->minutes_per_month * 60000,
+                                       .limit_micro = (int64_t)(limits->cost_per_day * 1e6 + 0.5),
+                                       .month_limit_micro = (int64_t)(limits->cost_per_month * 1e6 + 0.5),
+                                       .held_until = library_held_until(r->library, now_ms, &why)};
+    memcpy(report->currency, r->recognisers->currency, sizeof report->currency);
+    report->held_for_month = report->held_until && strncmp(why.code, "limit.month", 11) == 0;
     ledger_sums(r->ledger, now_ms, &report->today, &report->month);
     return r->recognisers->paid || report->month.jobs || report->month.possible_jobs;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "fs/inbox/report.h"
+#include "fs/inbox/limits.h"
 #include "fs/mount/mount.h"
 
 struct buffer;
@@ -24,6 +25,7 @@ struct reporter {
     struct ledger *ledger;
     const struct recognisers *recognisers;
     struct usage *usage;
+    struct limits limits;          /* of spending, for all */
     const struct wording *wording; /* of texts and pages; NULL: English */
     int state_fd;                  /* STORE/state */
     int64_t started_ms;            /* wall clock */

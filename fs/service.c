@@ -42,6 +42,7 @@
 #include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/runner.h"
+#include "fs/jobs/spending.h"
 #include "fs/layout.h"
 #include "fs/library.h"
 #include "fs/log.h"
@@ -78,6 +79,8 @@ struct service {
     struct records records;
     struct reporter reporter;
     struct recognisers recognisers;
+    struct spending spending;
+    struct limits limits; /* of all */
     struct explainer *explainer;
     struct folders *folders; /* what holds in each */
     struct apply *apply;
@@ -317,7 +320,8 @@ static int start_folders(struct service *s, const struct options *o, struct erro
     const struct folder_settings top = {.backend = o->backend,
                                         .local = o->backend == BACKEND_LOCAL,
                                         .no_status = !o->status_files,
-                                        .look = o->look};
+                                        .look = o->look,
+                                        .limits = o->limits};
     struct store_stat inbox;
     int rc = store_stat(s->layout.inbox_fd, "", &inbox);
     if (rc == 0)
@@ -339,6 +343,35 @@ static int start_folders(struct service *s, const struct options *o, struct erro
     return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
 }
 
+/* ---- spending ---- */
+
+static struct amount on_sent(void *context, const char *folder, int day_or_month)
+{
+    const struct service *s = context;
+    struct paid paid = ledger_paid(s->ledger, folder, day_or_month, s->spending.currency);
+    return (struct amount){.ms = paid.ms,
+                           .micro = paid.micro + paid.unpriced_ms * s->spending.micro_per_second / 1000};
+}
+
+static struct limits on_limits(void *context, const char *folder)
+{
+    const struct service *s = context;
+    const struct folder_settings *settings = folders_get(s->folders, folder);
+    struct limits limits = settings->limits;
+    folders_put(settings);
+    return limits;
+}
+
+static void set_limits(struct service *s, const struct options *o)
+{
+    s->limits = o->limits;
+    s->spending = (struct spending){.sent = on_sent,
+                                    .limits = on_limits,
+                                    .context = s,
+                                    .micro_per_second = s->recognisers.micro_per_second};
+    memcpy(s->spending.currency, s->recognisers.currency, sizeof s->spending.currency);
+}
+
 static int start_parts(struct service *s, const struct options *o, struct error *err)
 {
     int rc = loop_new(&s->loop);
@@ -352,9 +385,10 @@ static int start_parts(struct service *s, const struct options *o, struct error 
         rc = renderer_new(&(struct renderer_config){s->library, s->loop, s->pool, log_line}, &s->renderer);
     if (rc != 0)
         return error_set(err, ERROR_TRANSIENT, -rc, "start.threads", "%s", strerror(-rc));
-    rc = recognisers_new(s->loop, o, s->ledger, &s->recognisers, err);
+    rc = recognisers_new(s->loop, o, &s->recognisers, err);
     if (rc != 0)
         return rc;
+    set_limits(s, o);
     rc = start_folders(s, o, err);
     if (rc != 0)
         return rc;
@@ -385,6 +419,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .index = s->index,
                                                 .results = s->results,
                                                 .ledger = s->ledger,
+                                                .spending = &s->spending,
                                                 .loop = s->loop,
                                                 .pool = s->pool,
                                                 .backends = s->recognisers.backends,
@@ -411,6 +446,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                     .library = s->library,
                                     .ledger = s->ledger,
                                     .recognisers = &s->recognisers,
+                                    .limits = s->limits,
                                     .usage = s->usage,
                                     .wording = s->wording,
                                     .state_fd = s->layout.state_fd,
@@ -632,6 +668,7 @@ void service_free(struct service *s)
     }
     hooks_free(s->hooks);
     runner_free(s->runner);
+    spending_clear(&s->spending);
     intake_free(s->intake);
     pool_free(s->pool);
     apply_free(s->apply);

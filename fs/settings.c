@@ -78,6 +78,12 @@ const struct setting settings_table[] = {
     INTEGER("mount", "threads", threads, 1, 1024, "filesystem threads (32)"),
     CHOICE("jobs", "backend", backend, &backends,
            "auto, local, dashscope or openai (auto: dashscope if a key is set up)"),
+    LONG("jobs", "minutes_per_day", limits.minutes_per_day, 0, LIMITS_MOST,
+         "minutes of audio sent to paid services in a day (0: no limit)"),
+    LONG("jobs", "minutes_per_month", limits.minutes_per_month, 0, LIMITS_MOST, "the same in a month"),
+    SECONDS("jobs", "cost_per_day", limits.cost_per_day, 0, LIMITS_MOST,
+            "what that may cost in a day, in the currency of the price list"),
+    SECONDS("jobs", "cost_per_month", limits.cost_per_month, 0, LIMITS_MOST, "the same in a month"),
 
     CHOICE("dashscope", "region", cloud.region, &regions, NULL),
     TEXT("dashscope", "host", cloud.host, NULL),
@@ -102,7 +108,7 @@ const struct setting settings_table[] = {
     TEXT("dashscope", "special_word_filter", cloud.wishes.word_filter, NULL),
     SWITCH("dashscope", "filter_as_object", cloud.wishes.word_filter_object, NULL),
     TEXT("dashscope", "context", cloud.wishes.context, NULL),
-    LONG("dashscope", "minutes_per_day", cloud.minutes_per_day, 0, 1000000, NULL),
+    LONG("dashscope", "minutes_per_day", limits.minutes_per_day, 0, LIMITS_MOST, NULL), /* its name of before */
     INTEGER("dashscope", "queries_per_second", cloud.queries_per_second, 1, 100, NULL),
     LONG("dashscope", "poll_ms", cloud.poll_ms, 10, 60000, NULL),
     TEXT("dashscope", "result_hosts", cloud.result_hosts, NULL),
@@ -162,6 +168,8 @@ const struct setting settings_table[] = {
     LONG("openai", "max_bytes", server.max_bytes, 65536, 5368709120, NULL),
     LONG("openai", "max_seconds", server.max_seconds, 10, 864000, NULL),
     INTEGER("openai", "parallel", server.parallel, 1, 64, NULL),
+    SECONDS("openai", "price_per_minute", server.price_per_minute, 0, 1000, NULL),
+    TEXT("openai", "currency", server.currency, NULL),
 
     TEXT("hooks", "on_done", hooks.on_done, NULL),
     TEXT("hooks", "on_failed", hooks.on_failed, NULL),

@@ -50,3 +50,16 @@ int64_t day_end(int64_t at_ms)
         end_ms += STEP_S * 1000;
     return end_ms;
 }
+
+int64_t month_end(int64_t at_ms)
+{
+    struct tm tm;
+    int month = day_month(day_of(at_ms));
+    if (!local_time(at_ms, &tm))
+        return at_ms + INT64_C(86400000);
+    struct tm next = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon + 1, .tm_mday = 1, .tm_isdst = -1};
+    int64_t end_ms = (int64_t)mktime(&next) * 1000;
+    for (int i = 0; i < MOST_STEPS && (end_ms <= at_ms || day_month(day_of(end_ms)) == month); i++)
+        end_ms += STEP_S * 1000;
+    return end_ms;
+}

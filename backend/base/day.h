@@ -8,6 +8,8 @@
 int day_of(int64_t at_ms);
 /* When the day after that of at_ms begins: later than at_ms, and of another day. */
 int64_t day_end(int64_t at_ms);
+/* When the month after that of at_ms begins. */
+int64_t month_end(int64_t at_ms);
 /* The day before this one: 20261121 of 20261122; 0 of what is no date. */
 int day_before(int day);
 /* The month of a day: 202611. */

@@ -1,11 +1,9 @@
 /* What a cloud job costs. */
 #include "backend/dashscope/charge.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/base/day.h"
 #include "backend/dashscope/job.h"
 #include "backend/price.h"
 #include "backend/transcript.h"
@@ -47,33 +45,30 @@ static void report(const struct backend_job *job, const struct backend_charge *c
         job->events.charged(job->context, charge);
 }
 
-static void postpone(struct backend_job *job, int64_t now_ms)
+/* The most that can be billed. */
+static struct backend_charge possible(const struct backend_job *job, int64_t at_ms)
 {
-    struct error err = {0};
-    error_set(&err, ERROR_TRANSIENT, EDQUOT, "limit.day", "minutes_per_day is %d",
-              (int)(job->dashscope->spending.limit_ms / 60000));
-    cloud_job_postpone(job, &err, day_end(now_ms));
+    struct backend_charge charge = {.at_ms = at_ms,
+                                    .kind = CHARGE_POSSIBLE,
+                                    .model = job->route.model ? job->route.model->name : "",
+                                    .billed_ms = longest_ms(job)};
+    put_price(job, charge.billed_ms, &charge.cost_micro, charge.currency);
+    return charge;
 }
 
 bool cloud_charge_reserve(struct backend_job *job)
 {
-    int64_t now_ms = cloud_wall_ms(), need_ms = longest_ms(job);
-    struct spending *spending = &job->dashscope->spending;
+    struct backend_charge most = possible(job, cloud_wall_ms());
     struct error err = {0};
-    switch (spending_reserve(spending, now_ms, need_ms, &job->charge.reservation)) {
-    case SPENDING_FINE:
-        job->charge.at_ms = now_ms;
+    int64_t until_ms = 0;
+    if (!job->events.may_send || job->events.may_send(job->context, &most, &err, &until_ms)) {
+        job->charge.at_ms = most.at_ms;
         return true;
-    case SPENDING_LATER:
-        postpone(job, now_ms);
-        return false;
-    case SPENDING_NEVER:
-        break;
     }
-    error_set(&err, ERROR_PERMANENT, EDQUOT, "limit.length",
-              "minutes_per_day is %d, and %.1f minutes of audio would be billed",
-              (int)(spending->limit_ms / 60000), (double)need_ms / 60000);
-    cloud_job_fail(job, &err);
+    if (until_ms)
+        cloud_job_postpone(job, &err, until_ms);
+    else
+        cloud_job_fail(job, &err);
     return false;
 }
 
@@ -81,13 +76,8 @@ void cloud_charge_sent(struct backend_job *job)
 {
     if (job->charge.sent)
         return;
-    struct backend_charge charge = {.at_ms = job->charge.at_ms,
-                                    .kind = CHARGE_POSSIBLE,
-                                    .model = job->route.model->name,
-                                    .billed_ms = longest_ms(job)};
-    put_price(job, charge.billed_ms, &charge.cost_micro, charge.currency);
+    struct backend_charge charge = possible(job, job->charge.at_ms);
     job->charge.sent = true;
-    spending_release(&job->charge.reservation); /* from here on it is in the accounts */
     report(job, &charge);
 }
 
@@ -126,11 +116,6 @@ void cloud_charge_settle(struct backend_job *job, struct transcript *t)
                                     .cost_micro = t->cost_micro};
     memcpy(charge.currency, t->currency, sizeof charge.currency);
     report(job, &charge);
-}
-
-void cloud_charge_release(struct backend_job *job)
-{
-    spending_release(&job->charge.reservation);
 }
 
 void cloud_charge_restore(struct backend_job *job, int64_t at_ms)

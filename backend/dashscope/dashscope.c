@@ -285,9 +285,6 @@ struct backend *dashscope_backend_new(struct loop *loop, struct http *http,
     d->region = settings->region;
     d->preparer = settings->preparer;
     d->publish_kind = settings->publish.kind;
-    d->spending = (struct spending){.limit_ms = settings->minutes_per_day * 60000,
-                                    .sent_ms = settings->sent_ms,
-                                    .context = settings->sent_context};
     if (set_up(d, http, settings, err) != 0) {
         dashscope_free(&d->backend);
         return NULL;

@@ -47,11 +47,6 @@ struct dashscope_settings {
                                  ".aliyuncs.com" */
     const char *instance; /* letters and digits that tell this installation's vocabularies from others'; NULL:
                              from the machine */
-    int64_t minutes_per_day;  /* of audio, sent on a local day; then recordings wait for the next day. 0: no limit */
-    /* The milliseconds of audio that were sent on that day (backend/base/day.h), as backend_events.charged told. With a
-     * limit only. */
-    int64_t (*sent_ms)(void *context, int day);
-    void *sent_context;
     struct preparer *preparer; /* looks at and converts recordings; stays the caller's; NULL: they are sent as
                                   they are, unseen */
     /* Events of EventBridge instead of frequent queries. */

@@ -266,7 +266,6 @@ static void job_free(struct backend_job *job)
     struct dashscope *d = job->dashscope;
     cloud_parts_free(job->parts);
     forget_acknowledgements(job);
-    cloud_charge_release(job);
     if (job->preparation)
         d->preparer->operations->cancel(job->preparation);
     vocabulary_leave(job->vocabulary);

@@ -63,7 +63,6 @@ struct dashscope {
     struct strangers *strangers; /* or NULL */
     struct backend_question *questions;
     struct acknowledgement *acknowledgements;
-    struct spending spending;
 };
 
 struct backend_job {

@@ -241,14 +241,10 @@ static void on_left(void *context, const char *state)
         job->events.left(job->context, state);
 }
 
-/* What was reserved for the whole is used up by its parts. */
 static void on_charged(void *context, const struct backend_charge *charge)
 {
     const struct part *part = context;
     struct backend_job *job = part->parts->job;
-    int64_t *reserved_ms = &job->charge.reservation.ms;
-    if (charge->kind == CHARGE_POSSIBLE)
-        *reserved_ms = *reserved_ms > charge->billed_ms ? *reserved_ms - charge->billed_ms : 0;
     if (job->events.charged)
         job->events.charged(job->context, charge);
 }

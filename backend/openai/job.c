@@ -56,6 +56,18 @@ void openai_job_fail(struct backend_job *job, const struct error *error)
     events.failed(context, &copy);
 }
 
+void openai_job_postpone(struct backend_job *job, const struct error *error, int64_t until_ms)
+{
+    struct backend_events events = job->events;
+    void *context = job->context;
+    struct error copy = *error;
+    job_free(job);
+    if (events.postponed)
+        events.postponed(context, &copy, until_ms);
+    else
+        events.failed(context, &copy);
+}
+
 static void set_text(char **field, const char *text)
 {
     if (!*field && text)

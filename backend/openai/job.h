@@ -25,6 +25,8 @@ struct openai {
     struct openai_wishes wishes;
     char *address, *host, *key_file;
     bool insecure;
+    double price_per_minute; /* 0: not known */
+    char currency[4];
     bool is_loopback;
     int64_t max_bytes, max_seconds;
     int parallel;
@@ -78,6 +80,8 @@ struct backend_job {
 /* ---- steps; each may end the job, which is then gone ---- */
 
 void openai_job_prepare(struct backend_job *job);
+/* The length is known: may it be sent? False: the job has ended. */
+bool openai_job_may_send(struct backend_job *job);
 /* The parts are there. */
 void openai_job_wait(struct backend_job *job);
 /* It is its turn. */
@@ -85,6 +89,8 @@ void openai_job_send(struct backend_job *job);
 
 /* ---- ends ---- */
 
+/* It may not be sent before that time. */
+void openai_job_postpone(struct backend_job *job, const struct error *error, int64_t until_ms);
 void openai_job_fail(struct backend_job *job, const struct error *error);
 void openai_job_finish(struct backend_job *job, struct transcript *transcript);
 

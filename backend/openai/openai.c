@@ -174,6 +174,8 @@ static int check(const struct openai_settings *s, struct error *err)
         return wrong(err, "the address of the server must begin with https:// or http://");
     if (!https && !s->insecure && !http_is_loopback(w->url))
         return wrong(err, "the address of the server must begin with https://, or insecure be yes");
+    if (s->currency && (strlen(s->currency) != 3 || strspn(s->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3))
+        return wrong(err, "currency is three capital letters, as in USD");
     if (w->temperature > 1)
         return wrong(err, "temperature is a number from 0 to 1");
     return 0;
@@ -212,6 +214,8 @@ struct backend *openai_backend_new(struct loop *loop, struct http *http,
     o->http = http;
     o->preparer = settings->preparer;
     o->insecure = settings->insecure;
+    o->price_per_minute = settings->price_per_minute;
+    snprintf(o->currency, sizeof o->currency, "%s", settings->currency ? settings->currency : "USD");
     o->max_bytes = settings->max_bytes ? settings->max_bytes : OPENAI_MAX_BYTES;
     o->max_seconds = settings->max_seconds ? settings->max_seconds : seconds;
     o->parallel = settings->parallel ? settings->parallel : OPENAI_PARALLEL;

@@ -43,6 +43,8 @@ struct openai_settings {
     int64_t max_bytes;         /* of a request; 0: OPENAI_MAX_BYTES */
     int64_t max_seconds;       /* of a recording; 0: what the model is known for, else no limit */
     int parallel;              /* requests at once; 0: OPENAI_PARALLEL */
+    double price_per_minute;   /* of audio, as it was sent; 0: not known */
+    const char *currency;      /* of it, ISO 4217; NULL: "USD" */
     struct preparer *preparer; /* looks at, converts and cuts recordings; stays the caller's; NULL: they are
                                   sent as they are */
 };

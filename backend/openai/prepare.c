@@ -226,7 +226,8 @@ static void on_probed(void *context, const struct media_facts *facts, int fd, co
     (void)fd, (void)extension;
     job->preparation = NULL;
     job->facts = *facts;
-    choose(job);
+    if (openai_job_may_send(job))
+        choose(job);
 }
 
 void openai_job_prepare(struct backend_job *job)
@@ -236,7 +237,8 @@ void openai_job_prepare(struct backend_job *job)
     struct error err = {0};
     job->events.progress(job->context, STAGE_PREPARING, 0, 0);
     if (!p) {
-        choose(job);
+        if (openai_job_may_send(job))
+            choose(job);
         return;
     }
     job->preparation = p->operations->probe(p, job->fd, &events, job, &err);

@@ -40,13 +40,36 @@ static void out_of_memory(struct backend_job *job)
 
 /* ---- the accounts ---- */
 
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct backend_charge charge_of(const struct backend_job *job, int64_t at_ms, enum charge_kind kind,
+                                       int64_t billed_ms)
+{
+    const struct openai *o = job->openai;
+    struct backend_charge charge = {
+        .at_ms = at_ms, .kind = kind, .model = job->wishes.model ? job->wishes.model : "", .billed_ms = billed_ms};
+    if (o->price_per_minute > 0) {
+        charge.cost_micro = (int64_t)((double)billed_ms / 60000 * o->price_per_minute * 1e6 + 0.5);
+        memcpy(charge.currency, o->currency, sizeof charge.currency);
+    }
+    return charge;
+}
+
 static void report_charge(struct backend_job *job, enum charge_kind kind, int64_t billed_ms)
 {
+    struct backend_charge charge = charge_of(job, job->charged_ms, kind, billed_ms);
     if (job->charged_ms && job->events.charged)
-        job->events.charged(job->context, &(struct backend_charge){.at_ms = job->charged_ms,
-                                                                   .kind = kind,
-                                                                   .model = job->wishes.model,
-                                                                   .billed_ms = billed_ms});
+        job->events.charged(job->context, &charge);
+}
+
+static int64_t length_ms(const struct backend_job *job)
+{
+    return job->facts.duration_ms > 0 ? job->facts.duration_ms : 0;
 }
 
 static void withdraw_charge(struct backend_job *job)
@@ -55,15 +78,41 @@ static void withdraw_charge(struct backend_job *job)
     job->charged_ms = 0;
 }
 
-/* Before the first request. A server elsewhere that wants a key is taken for one that wants money. */
+/* One that has a price, and a server elsewhere that wants a key is taken for one that wants money. */
+static bool costs_money(const struct openai *o, bool has_key)
+{
+    return o->price_per_minute > 0 || (has_key && !o->is_loopback);
+}
+
+bool openai_job_may_send(struct backend_job *job)
+{
+    struct error err = {0};
+    int64_t until_ms = 0;
+    char *authorization = openai_authorization(job->openai, &err);
+    bool has_key = authorization != NULL;
+    secret_free(authorization);
+    if (err.class != ERROR_NONE) {
+        openai_job_fail(job, &err);
+        return false;
+    }
+    struct backend_charge most = charge_of(job, wall_ms(), CHARGE_POSSIBLE, length_ms(job));
+    if (!job->events.may_send || !costs_money(job->openai, has_key) ||
+        job->events.may_send(job->context, &most, &err, &until_ms))
+        return true;
+    if (until_ms)
+        openai_job_postpone(job, &err, until_ms);
+    else
+        openai_job_fail(job, &err);
+    return false;
+}
+
+/* Before the first request. */
 static void charge(struct backend_job *job, bool has_key)
 {
-    struct timespec now;
-    if (job->charged_ms || !has_key || job->openai->is_loopback)
+    if (job->charged_ms || !costs_money(job->openai, has_key))
         return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    job->charged_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    report_charge(job, CHARGE_POSSIBLE, job->facts.duration_ms > 0 ? job->facts.duration_ms : 0);
+    job->charged_ms = wall_ms();
+    report_charge(job, CHARGE_POSSIBLE, length_ms(job));
 }
 
 static void settle(struct backend_job *job, struct transcript *t)
@@ -74,7 +123,11 @@ static void settle(struct backend_job *job, struct transcript *t)
         t->billed_ms = job->facts.duration_ms;
         t->billed_estimated = true;
     }
-    report_charge(job, t->billed_estimated ? CHARGE_ESTIMATED : CHARGE_BILLED, t->billed_ms);
+    struct backend_charge bill = charge_of(job, job->charged_ms,
+                                           t->billed_estimated ? CHARGE_ESTIMATED : CHARGE_BILLED, t->billed_ms);
+    t->cost_micro = bill.cost_micro;
+    memcpy(t->currency, bill.currency, sizeof t->currency);
+    report_charge(job, bill.kind, bill.billed_ms);
 }
 
 /* ---- modes ---- */

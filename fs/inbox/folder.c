@@ -143,6 +143,8 @@ static int set(struct folder_settings *s, const char *section, const char *key, 
         return set_backend(s, value, err);
     if ((any || jobs) && strcmp(key, "priority") == 0)
         return set_number(&s->priority, key, value, -100, 100, err);
+    if ((any || jobs) && limits_known(key))
+        return limits_lower(&s->limits, key, value, err);
     if ((any || strcmp(section, "inbox") == 0) && strcmp(key, "skip") == 0)
         return set_switch(&s->skip, false, key, value, err);
     if ((any && strcmp(key, "status_files") == 0) ||

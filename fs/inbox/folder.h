@@ -7,6 +7,7 @@
 
 #include "backend/overrides.h"
 #include "cache/render/look.h"
+#include "fs/inbox/limits.h"
 #include "fs/options.h"
 
 struct buffer;
@@ -57,6 +58,7 @@ struct folder_settings {
     bool skip;         /* nothing is transcribed */
     bool no_status;    /* neither talk.transcribing.txt nor talk.FAILED.txt */
     int priority;      /* -100 to 100; higher first */
+    struct limits limits; /* of spending, for all that is here and below */
     /* For whoever transcribes, and, over that, for one of them. */
     struct backend_overrides any, local_only, dashscope, openai;
     struct render_look look;

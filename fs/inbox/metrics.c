@@ -68,7 +68,7 @@ void status_metrics(const struct status_report *r, struct buffer *out)
         put_family("daily_limit_seconds", "gauge", "seconds", "Audio that may be sent to paid services in a day.", out);
         put_seconds("daily_limit_seconds", r->spending->limit_ms, out);
     }
-    put_family("held", "gauge", "", "1 while the limit of the day holds jobs back.", out);
+    put_family("held", "gauge", "", "1 while a limit of spending holds jobs back.", out);
     buffer_printf(out, "scribefs_held %d\n", r->spending && r->spending->held_until > 0);
     put_family("trouble", "gauge", "", "1 while the index or the disk is in trouble.", out);
     buffer_printf(out, "scribefs_trouble %d\n", r->trouble != NULL);

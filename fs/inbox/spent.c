@@ -93,9 +93,18 @@ static void put_all_money(const struct wording *w, const struct spent *s, struct
         buffer_printf(out, say(w, " (%s)"), all.data);
 }
 
+static void put_limit(const struct wording *w, const char *currency, int64_t micro, struct buffer *out)
+{
+    cleanup_buffer struct buffer text = {0};
+    if (micro <= 0)
+        return;
+    spent_put_money(currency, micro, &text);
+    buffer_printf(out, say(w, " of at most %s"), text.data ? text.data : "");
+}
+
 bool spent_is_any(const struct spending_report *r)
 {
-    return r->limit_ms > 0 ||
+    return r->limit_ms > 0 || r->month_limit_ms > 0 || r->limit_micro > 0 || r->month_limit_micro > 0 ||
            r->today.jobs + r->today.possible_jobs + r->month.jobs + r->month.possible_jobs > 0;
 }
 
@@ -107,11 +116,19 @@ void spent_put_report(const struct wording *w, const struct spending_report *r, 
     else
         buffer_printf(out, say(w, "%s minutes today"), minutes(r->today.billed_ms).text);
     put_all_money(w, &r->today, out);
+    put_limit(w, r->currency, r->limit_micro, out);
     if (r->today.possible_jobs)
         buffer_printf(out, say(w, " and %s under way or perhaps billed"), minutes(r->today.possible_ms).text);
-    buffer_printf(out, say(w, ", %s minutes this month"), minutes(r->month.billed_ms).text);
+    if (r->month_limit_ms > 0)
+        buffer_printf(out, say(w, ", %s of %lld minutes this month"), minutes(r->month.billed_ms).text,
+                      (long long)(r->month_limit_ms / 60000));
+    else
+        buffer_printf(out, say(w, ", %s minutes this month"), minutes(r->month.billed_ms).text);
     put_all_money(w, &r->month, out);
-    if (r->held_until > 0)
+    put_limit(w, r->currency, r->month_limit_micro, out);
+    if (r->held_until > 0 && r->held_for_month)
+        buffer_puts(out, say(w, "; the limit of the month is reached, the others wait for the next month"));
+    else if (r->held_until > 0)
         buffer_puts(out, say(w, "; the limit of the day is reached, the others wait for tomorrow"));
 }
 

@@ -29,8 +29,11 @@ struct spent {
 /* All that is known about spending. */
 struct spending_report {
     struct spent today, month;
-    int64_t limit_ms;   /* of audio a day; 0: none */
+    int64_t limit_ms, month_limit_ms;       /* of audio, a day and a month; 0: none */
+    int64_t limit_micro, month_limit_micro; /* of money; 0: none */
+    char currency[4];                       /* of that */
     int64_t held_until; /* wall clock, ms: nothing is sent before, the limit is reached; 0: it is not */
+    bool held_for_month; /* it is the limit of the month */
 };
 
 /* One recording's. */

@@ -39,10 +39,10 @@ static bool waits_for_retry(const struct item *item, int64_t now_ms)
     return item->state == ITEM_QUEUED && item->error.class != ERROR_NONE && item->not_before_ms > now_ms;
 }
 
-/* It is not a second try when the first was not even begun. */
-static bool waits_for_tomorrow(const struct item *item)
+/* Until there is money again. It is not a second try when the first was not even begun. */
+static bool waits_for_money(const struct item *item)
 {
-    return strcmp(item->error.code, "limit.day") == 0;
+    return strncmp(item->error.code, "limit.", 6) == 0;
 }
 
 /* ---- One line ---- */
@@ -69,7 +69,7 @@ static void line_queued(const struct wording *w, const struct item *item, int64_
     if (waits_for_retry(item, now_ms)) {
         struct piece when = time_piece(w, item->not_before_ms, now_ms);
         const char *cause = say(w, message_find(item->error.code)->cause);
-        if (waits_for_tomorrow(item))
+        if (waits_for_money(item))
             buffer_printf(out, say(w, "waiting until %s: %s"), when.text, cause);
         else
             buffer_printf(out, say(w, "waiting to try again at %s: %s"), when.text, cause);
@@ -149,7 +149,7 @@ static void first_line_queued(const struct wording *w, const struct item *item, 
     if (waits_for_retry(item, now_ms)) {
         struct piece when = time_piece(w, item->not_before_ms, now_ms);
         const char *cause = say(w, message_find(item->error.code)->cause);
-        if (waits_for_tomorrow(item))
+        if (waits_for_money(item))
             buffer_printf(out, say(w, "Waiting until %s: %s"), when.text, cause);
         else
             buffer_printf(out, say(w, "Waiting to try again at %s: %s"), when.text, cause);
@@ -257,7 +257,7 @@ void status_transcribing(const struct wording *w, const struct item *item, int64
     size_t start = out->len;
     first_line(w, item, now_ms, out);
     buffer_puts(out, "\n");
-    if (waits_for_retry(item, now_ms) && !waits_for_tomorrow(item) && item->attempts > 0) {
+    if (waits_for_retry(item, now_ms) && !waits_for_money(item) && item->attempts > 0) {
         buffer_printf(out, say_count(w, "It was tried %d time so far.", "It was tried %d times so far.", (unsigned long)item->attempts),
                       item->attempts);
         buffer_puts(out, "\n");

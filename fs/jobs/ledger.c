@@ -20,6 +20,7 @@
 #include "backend/transcript.h"
 #include "cache/index.h"
 #include "cache/results.h"
+#include "fs/jobs/payers.h"
 
 #define DAYS(n) ((int64_t)(n)*24 * 3600 * 1000)
 #define WINDOW_MS DAYS(62) /* the month, and the one before it if the clock is set back */
@@ -35,6 +36,7 @@ struct attempt {
     enum charge_kind kind;
     int64_t billed_ms, cost_micro;
     char currency[4];
+    const char *folder; /* of payers; NULL: not known yet, or no memory */
     UT_hash_handle hh;
 };
 
@@ -50,6 +52,7 @@ struct ledger {
     struct index *index;
     struct attempt *attempts;
     struct day_sum *days;
+    struct payers payers;
     int tidied; /* the day old attempts were last forgotten on */
 };
 
@@ -144,7 +147,16 @@ static void tidy(struct ledger *l, int64_t now_ms)
     }
 }
 
-/* What is known of the attempt from now on. Without memory it is missing in the sums until the next start. */
+static void pay(struct ledger *l, const struct attempt *a, int sign)
+{
+    struct backend_charge charge = {
+        .at_ms = a->key.at_ms, .kind = a->kind, .billed_ms = a->billed_ms, .cost_micro = a->cost_micro};
+    memcpy(charge.currency, a->currency, sizeof charge.currency);
+    if (a->folder)
+        payers_count(&l->payers, a->folder, &charge, sign);
+}
+
+/* What is known of the attempt from now on; the folder it began with pays. Without memory it is missing in the sums until the next start. */
 static void learn(struct ledger *l, const struct digest *job, int64_t at_ms, const struct attempt *what)
 {
     struct day_sum *sum = sum_of(l, day_of(at_ms));
@@ -152,11 +164,15 @@ static void learn(struct ledger *l, const struct digest *job, int64_t at_ms, con
     if (!a)
         return;
     count(&sum->spent, a, -1);
+    pay(l, a, -1);
+    if (!a->folder)
+        a->folder = payers_folder(&l->payers, what->folder);
     a->kind = what->kind;
     a->billed_ms = what->billed_ms;
     a->cost_micro = what->cost_micro;
     memcpy(a->currency, what->currency, sizeof a->currency);
     count(&sum->spent, a, 1);
+    pay(l, a, 1);
 }
 
 /* ---- the beginning ---- */
@@ -169,12 +185,19 @@ struct loading {
 static int load_charge(void *arg, const struct index_charge *c)
 {
     struct loading *loading = arg;
-    struct attempt what = {.kind = c->kind, .billed_ms = c->billed_ms, .cost_micro = c->cost_micro};
+    struct attempt what = {.key.at_ms = c->at_ms,
+                           .kind = c->kind,
+                           .billed_ms = c->billed_ms,
+                           .cost_micro = c->cost_micro,
+                           .folder = payers_folder(&loading->ledger->payers, c->folder)};
+    if (!what.folder)
+        return -ENOMEM;
     snprintf(what.currency, sizeof what.currency, "%s", c->currency);
     if (c->at_ms < loading->since_ms) { /* nothing more is learned of it: its sums are enough */
         struct day_sum *sum = sum_of(loading->ledger, day_of(c->at_ms));
         if (sum)
             count(&sum->spent, &what, 1);
+        pay(loading->ledger, &what, 1);
         return sum ? 0 : -ENOMEM;
     }
     learn(loading->ledger, &c->job, c->at_ms, &what);
@@ -224,20 +247,22 @@ void ledger_free(struct ledger *l)
         HASH_DEL(l->days, sum);
         free(sum);
     }
+    payers_clear(&l->payers);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
 
 /* ---- what happens ---- */
 
-void ledger_add(struct ledger *l, const struct digest *job, const struct backend_charge *charge)
+void ledger_add(struct ledger *l, const char *folder, const struct digest *job, const struct backend_charge *charge)
 {
     LEDGER_LOCK(l);
     struct attempt what = {
-        .kind = charge->kind, .billed_ms = charge->billed_ms, .cost_micro = charge->cost_micro};
+        .kind = charge->kind, .billed_ms = charge->billed_ms, .cost_micro = charge->cost_micro, .folder = folder};
     snprintf(what.currency, sizeof what.currency, "%s", charge->currency);
     tidy(l, charge->at_ms);
     learn(l, job, charge->at_ms, &what);
+    const struct attempt *a = attempt_find(l, job, charge->at_ms);
     if (charge->kind == CHARGE_NONE)
         index_drop_charge(l->index, job, charge->at_ms);
     else
@@ -247,16 +272,14 @@ void ledger_add(struct ledger *l, const struct digest *job, const struct backend
                                                           .model = charge->model,
                                                           .billed_ms = charge->billed_ms,
                                                           .cost_micro = charge->cost_micro,
-                                                          .currency = charge->currency});
+                                                          .currency = charge->currency,
+                                                          .folder = a && a->folder ? a->folder : folder});
 }
 
-int64_t ledger_sent_ms(void *ledger, int day)
+struct paid ledger_paid(struct ledger *l, const char *folder, int day_or_month, const char *currency)
 {
-    struct ledger *l = ledger;
     LEDGER_LOCK(l);
-    struct day_sum *sum;
-    HASH_FIND_INT(l->days, &day, sum);
-    return sum ? sum->spent.billed_ms + sum->spent.possible_ms : 0;
+    return payers_sum(&l->payers, folder, day_or_month, currency);
 }
 
 void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct spent *month)
@@ -392,7 +415,7 @@ void ledger_recover(struct ledger *l, struct results *results,
             charge.cost_micro = t->cost_micro;
             memcpy(charge.currency, t->currency, sizeof charge.currency);
         }
-        ledger_add(l, &at.job, &charge);
+        ledger_add(l, a.folder ? a.folder : "", &at.job, &charge);
         fn(arg, &at.job, &charge);
         transcript_free(t);
     }

@@ -8,6 +8,7 @@
 
 #include "cache/digest.h"
 #include "fs/inbox/report.h"
+#include "fs/jobs/payers.h"
 
 struct backend_charge;
 struct index;
@@ -19,11 +20,11 @@ struct results;
 int ledger_new(struct index *index, int64_t now_ms, struct ledger **out);
 void ledger_free(struct ledger *l);
 
-/* What a job's attempt costs, or what more is known of it: see struct backend_charge. Queued to the index. */
-void ledger_add(struct ledger *l, const struct digest *job, const struct backend_charge *charge);
-/* The milliseconds of audio that were sent on that day (backend/base/day.h), billed or possibly billed.
- * `ledger` is void for use as a callback. */
-int64_t ledger_sent_ms(void *ledger, int day);
+/* What a job's attempt costs, or what more is known of it: see struct backend_charge. The folder of the recording that
+ * is sent pays, under the path it has when that is told first. Queued to the index. */
+void ledger_add(struct ledger *l, const char *folder, const struct digest *job, const struct backend_charge *charge);
+/* What was sent, billed or possibly billed: see payers_sum(). */
+struct paid ledger_paid(struct ledger *l, const char *folder, int day_or_month, const char *currency);
 /* The sums of the day and of the month that now_ms is in. */
 void ledger_sums(struct ledger *l, int64_t now_ms, struct spent *today, struct spent *month);
 

@@ -34,6 +34,7 @@
 #include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/retry.h"
+#include "fs/jobs/spending.h"
 #include "fs/jobs/store_result.h"
 #include "fs/jobs/work_dirs.h"
 #include "fs/library.h"
@@ -82,6 +83,8 @@ struct run {
     size_t raw_length;
     struct error error; /* of storing */
     int store_rc;
+    struct reservation reservation; /* what may be sent, and was not yet */
+    char *held;      /* the folder whose limit keeps it back */
     bool read_wrong; /* the recording was changed under the backend's hands */
     struct loop_timer *again;
     struct run *prev, *next;
@@ -114,6 +117,13 @@ static void job_ended(struct run *run)
     run->runner->active -= !run->away;
     run->runner->away -= run->away;
     run->away = false;
+    spending_release(&run->reservation);
+}
+
+static char *folder_of(const struct run *run)
+{
+    const char *slash = strrchr(run->start.path, '/');
+    return strndup(run->start.path, slash ? (size_t)(slash - run->start.path) : 0);
 }
 
 static void run_free(struct run *run)
@@ -127,6 +137,7 @@ static void run_free(struct run *run)
     else if (run->work_dir)
         work_dir_remove(r->work_dir, &run->start.key);
     free(run->work_dir);
+    free(run->held);
     if (run->fd >= 0)
         close(run->fd);
     for (struct acknowledgement *a = run->acknowledgements; a; a = a->next)
@@ -334,9 +345,30 @@ static void on_charged(void *context, const struct backend_charge *charge)
 {
     struct run *run = context;
     struct runner *r = run->runner;
-    if (r->config.ledger)
-        ledger_add(r->config.ledger, &run->start.key, charge);
+    cleanup_free char *folder = folder_of(run);
+    struct amount amount = spending_amount(r->config.spending, charge);
+    if (charge->kind == CHARGE_POSSIBLE)
+        spending_sent(&run->reservation, &amount); /* from here on it is in the accounts */
+    if (r->config.ledger && folder)
+        ledger_add(r->config.ledger, folder, &run->start.key, charge);
     library_job_charged(r->config.library, &run->start.key, charge);
+}
+
+static bool on_may_send(void *context, const struct backend_charge *most, struct error *err, int64_t *until_ms)
+{
+    struct run *run = context;
+    struct runner *r = run->runner;
+    cleanup_free char *folder = folder_of(run);
+    struct amount amount = spending_amount(r->config.spending, most);
+    struct refusal why;
+    if (!r->config.spending || !folder ||
+        spending_reserve(r->config.spending, folder, most->at_ms, &amount, &run->reservation, &why))
+        return true;
+    free(run->held);
+    run->held = why.folder;
+    *err = why.error;
+    *until_ms = why.until_ms;
+    return false;
 }
 
 static void on_postponed(void *context, const struct error *err, int64_t until_ms)
@@ -346,9 +378,10 @@ static void on_postponed(void *context, const struct error *err, int64_t until_m
     job_ended(run);
     int64_t now_ms = wall_now_ms();
     if (library_held_until(r->config.library, now_ms, NULL) == 0)
-        r->config.log(LOG_NOTICE, "%s: %s: %s; recordings wait until the next day", run->start.path,
+        r->config.log(LOG_NOTICE, "%s: %s: %s; recordings wait", run->start.path,
                       err->code, err->detail);
-    library_job_postponed(r->config.library, &run->start.key, err, now_ms, until_ms);
+    library_job_postponed(r->config.library, &run->start.key, run->held ? run->held : "", err, now_ms,
+                          until_ms);
     run_free(run);
     runner_look(r);
 }
@@ -365,6 +398,7 @@ static const struct backend_events events = {.progress = on_progress,
                                              .checkpoint = on_checkpoint,
                                              .finished = on_finished,
                                              .charged = on_charged,
+                                             .may_send = on_may_send,
                                              .postponed = on_postponed,
                                              .failed = on_failed};
 

@@ -15,6 +15,8 @@ struct pool;
 struct results;
 struct runner;
 
+struct spending;
+
 struct runner_config {
     int inbox_fd;         /* stays the caller's */
     const char *work_dir; /* STORE/state/work; at start only what interrupted jobs go on with stays in it */
@@ -22,6 +24,7 @@ struct runner_config {
     struct index *index;
     struct results *results;
     struct ledger *ledger; /* NULL: nothing here costs anything */
+    struct spending *spending; /* the limits; or NULL */
     struct loop *loop;
     struct pool *pool;
     struct backend *const *backends;

@@ -58,47 +58,97 @@ void library_job_charged(struct library *lib, const struct digest *key, const st
         lib->hooks.changed(lib->hooks.context);
 }
 
-/* ---- waiting for the next day ---- */
+/* ---- waiting for the next day or month ---- */
 
-/* Also over when somebody has set the clock back: the backend decides anew. */
-static bool hold_lasts(const struct library *lib, int64_t now_ms)
+/* Also over when somebody has set the clock back: the limits are looked at anew. */
+static bool hold_lasts(const struct hold *h, int64_t now_ms)
 {
-    const struct hold *h = &lib->hold;
-    return h->until_ms && now_ms >= h->from_ms && now_ms < h->until_ms;
+    return now_ms >= h->from_ms && now_ms < h->until_ms;
 }
 
-bool job_is_held(const struct library *lib, const struct job *job, int64_t now_ms)
+static bool hold_is_of(const struct hold *h, const struct job *job)
 {
-    const struct hold *h = &lib->hold;
-    if (!hold_lasts(lib, now_ms) || strcmp(job->backend, h->backend) != 0)
+    const struct recording *r = job->recordings;
+    if (strcmp(job->backend, h->backend) != 0)
         return false;
     /* What was begun may have been sent, and goes on, unless it was turned away itself. */
-    return !job->checkpoint || strcmp(job->error.code, h->error.code) == 0;
+    if (job->checkpoint && strcmp(job->error.code, h->error.code) != 0)
+        return false;
+    return !*h->folder || (r && r->links && path_is_below(r->links->folder->path, h->folder));
 }
 
-int64_t hold_until(const struct library *lib, int64_t now_ms)
+const struct hold *job_hold(const struct library *lib, const struct job *job, int64_t now_ms)
 {
-    return hold_lasts(lib, now_ms) ? lib->hold.until_ms : 0;
+    const struct hold *longest = NULL;
+    for (const struct hold *h = lib->holds; h; h = h->next)
+        if (hold_lasts(h, now_ms) && (!longest || h->until_ms > longest->until_ms) && hold_is_of(h, job))
+            longest = h;
+    return longest;
+}
+
+int64_t holds_end(const struct library *lib, int64_t now_ms)
+{
+    int64_t end_ms = 0;
+    for (const struct hold *h = lib->holds; h; h = h->next)
+        if (hold_lasts(h, now_ms) && (!end_ms || h->until_ms < end_ms))
+            end_ms = h->until_ms;
+    return end_ms;
+}
+
+static void hold_drop(struct library *lib, struct hold *h)
+{
+    LL_DELETE(lib->holds, h);
+    free(h->folder);
+    free(h);
+}
+
+void holds_free(struct library *lib)
+{
+    while (lib->holds)
+        hold_drop(lib, lib->holds);
+}
+
+/* One for each folder and backend; those that are over go. */
+static void hold_put(struct library *lib, const char *backend, const char *folder, const struct error *err,
+                     int64_t now_ms, int64_t until_ms)
+{
+    struct hold *h, *next;
+    LL_FOREACH_SAFE(lib->holds, h, next)
+    {
+        bool same = strcmp(h->folder, folder) == 0 && strcmp(h->backend, backend) == 0;
+        if (same || !hold_lasts(h, now_ms))
+            hold_drop(lib, h);
+    }
+    h = calloc(1, sizeof *h);
+    if (!h)
+        return; /* each is asked for itself */
+    *h = (struct hold){.folder = strdup(folder), .from_ms = now_ms, .until_ms = until_ms, .error = *err};
+    snprintf(h->backend, sizeof h->backend, "%s", backend);
+    if (h->folder)
+        LL_PREPEND(lib->holds, h);
+    else
+        free(h);
 }
 
 int64_t library_held_until(struct library *lib, int64_t now_ms, struct error *why)
 {
     LIBRARY_LOCK(lib);
+    const struct hold *longest = NULL;
+    for (const struct hold *h = lib->holds; h; h = h->next)
+        if (!*h->folder && hold_lasts(h, now_ms) && (!longest || h->until_ms > longest->until_ms))
+            longest = h;
     if (why)
-        *why = lib->hold.error;
-    return hold_until(lib, now_ms);
+        *why = longest ? longest->error : (struct error){0};
+    return longest ? longest->until_ms : 0;
 }
 
-void library_job_postponed(struct library *lib, const struct digest *key, const struct error *err,
-                           int64_t now_ms, int64_t until_ms)
+void library_job_postponed(struct library *lib, const struct digest *key, const char *folder,
+                           const struct error *err, int64_t now_ms, int64_t until_ms)
 {
     LIBRARY_LOCK(lib);
     struct job *job = job_claimed(lib, key);
-    struct hold *h = &lib->hold;
-    if (job) {
-        *h = (struct hold){.from_ms = now_ms, .until_ms = until_ms, .error = *err};
-        snprintf(h->backend, sizeof h->backend, "%s", job->backend);
-    }
+    if (job)
+        hold_put(lib, job->backend, folder, err, now_ms, until_ms);
     if (!job || !job_unclaim(lib, job))
         return;
     job->attempts--; /* it was not tried */
@@ -109,7 +159,7 @@ void library_job_postponed(struct library *lib, const struct digest *key, const 
     struct job *waiting;
     DL_FOREACH(lib->queue, waiting)
     {
-        if (!job_is_held(lib, waiting, now_ms))
+        if (!job_hold(lib, waiting, now_ms))
             continue;
         waiting->status_ms = now_ms;
         job_reconcile(lib, waiting);

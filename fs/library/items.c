@@ -77,9 +77,10 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     item->attempts = job->attempts;
     item->error = job->error;
     job_costs(job, &item->cost);
-    if (job->state == JOB_QUEUED && job_is_held(lib, job, wall_ms())) {
-        item->error = lib->hold.error;
-        item->not_before_ms = lib->hold.until_ms;
+    const struct hold *hold = job->state == JOB_QUEUED ? job_hold(lib, job, wall_ms()) : NULL;
+    if (hold) {
+        item->error = hold->error;
+        item->not_before_ms = hold->until_ms;
     }
     snprintf(item->backend, sizeof item->backend, "%s", job->backend);
     if (!job->unreadable)

@@ -37,14 +37,14 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
 {
     LIBRARY_LOCK(lib);
     struct job *job, *next;
-    *next_ms = hold_until(lib, now_ms);
+    *next_ms = holds_end(lib, now_ms);
     DL_FOREACH_SAFE(lib->queue, job, next)
     {
         if (job_is_forbidden(lib, job)) {
             job_withdraw(lib, job);
             continue;
         }
-        if (is_held(job, held) || job_is_held(lib, job, now_ms))
+        if (is_held(job, held) || job_hold(lib, job, now_ms))
             continue;
         if (time_has_come(job->not_before_ms, now_ms))
             break;

@@ -247,6 +247,7 @@ void library_free(struct library *lib)
 {
     if (!lib)
         return;
+    holds_free(lib);
     aside_free(lib);
     struct announcement_entry *e, *next_e;
     DL_FOREACH_SAFE(lib->ready, e, next_e)

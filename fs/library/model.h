@@ -168,11 +168,13 @@ struct announcement_entry {
     struct announcement_entry *prev, *next;
 };
 
-/* Jobs of this backend that were not begun wait until then (wall clock). */
+/* Jobs of this backend whose recordings are in this folder, and that were not begun, wait until then. */
 struct hold {
     char backend[16];
-    int64_t from_ms, until_ms; /* until_ms 0: none waits */
+    char *folder;              /* "": all */
+    int64_t from_ms, until_ms; /* wall clock */
     struct error error;        /* why */
+    struct hold *next;
 };
 
 struct library {
@@ -201,7 +203,7 @@ struct library {
     bool announcing, stopping;
     bool queue_numbered; /* the positions of the jobs in the queue are right */
     bool some_unwanted;  /* a hint: a claimed job may be unwanted */
-    struct hold hold;
+    struct hold *holds;
     double speed;        /* seconds of work per second of audio, 0: not known */
 };
 
@@ -311,8 +313,10 @@ bool time_has_come(int64_t not_before_ms, int64_t now_ms);
 /* ---- what they cost (charges.c) ---- */
 void job_learn_charge(struct job *job, const struct backend_charge *charge); /* forgotten without memory */
 void job_costs(const struct job *job, struct spent_item *out);
-bool job_is_held(const struct library *lib, const struct job *job, int64_t now_ms);
-int64_t hold_until(const struct library *lib, int64_t now_ms); /* 0: none waits */
+/* Why it waits, of several the one that lasts longest; NULL: it does not. */
+const struct hold *job_hold(const struct library *lib, const struct job *job, int64_t now_ms);
+int64_t holds_end(const struct library *lib, int64_t now_ms); /* when the first of them ends; 0: there is none */
+void holds_free(struct library *lib);
 
 /* ---- what the settings of folders say (policy.c) ---- */
 /* Keeps lib->contents in line with r->digested and r->digest: call it after every change of these. */

@@ -59,6 +59,11 @@ struct studio {
     int finished, failed;
     struct buffer charges; /* a line for each: what is known, milliseconds, costs */
     int64_t charged_at, postponed_until;
+    /* What the accounts say when they are asked; and what they were asked for last. */
+    struct error refused; /* ERROR_NONE: it may be sent */
+    int64_t refused_until;
+    int asked;
+    int64_t asked_ms, asked_micro;
     bool suspend;
 };
 
@@ -354,6 +359,18 @@ static inline void studio_on_charged(void *context, const struct backend_charge 
                   (long long)charge->cost_micro, charge->currency);
 }
 
+static inline bool studio_may_send(void *context, const struct backend_charge *most, struct error *error,
+                                   int64_t *until_ms)
+{
+    struct studio *s = context;
+    s->asked++;
+    s->asked_ms = most->billed_ms;
+    s->asked_micro = most->cost_micro;
+    *error = s->refused;
+    *until_ms = s->refused_until;
+    return s->refused.class == ERROR_NONE;
+}
+
 static inline void studio_on_postponed(void *context, const struct error *error, int64_t until_ms)
 {
     struct studio *s = context;
@@ -367,6 +384,7 @@ static const struct backend_events studio_events = {.progress = studio_on_progre
                                                     .failed = studio_on_failed,
                                                     .partial = studio_on_partial,
                                                     .charged = studio_on_charged,
+                                                    .may_send = studio_may_send,
                                                     .postponed = studio_on_postponed};
 
 /* ---- life ---- */

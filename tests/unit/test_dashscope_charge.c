@@ -1,5 +1,5 @@
-/* backend/dashscope/charge.h: what is said of the costs of a job, however it ends, and what the limit of a
- * day does to it. */
+/* backend/dashscope/charge.h: what is said of the costs of a job, however it ends, and what becomes of it when it
+ * may not be sent. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 
-#include "backend/base/day.h"
 #include "backend/prepare.h"
 #include "tests/unit/fake_studio.h"
 
@@ -67,8 +66,6 @@ static const struct preparer_operations operations = {.probe = probe, .cancel = 
 struct fixture {
     struct studio *studio;
     struct length_preparer preparer;
-    int64_t sent_ms; /* today, as the accounts say */
-    int asked_day;
 };
 
 static int setup(void **state)
@@ -90,22 +87,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static int64_t sent_ms(void *context, int day)
-{
-    struct fixture *f = context;
-    f->asked_day = day;
-    return f->sent_ms;
-}
-
-static void use(struct fixture *f, const char *model, const char *channels, int64_t minutes_per_day)
+static void use(struct fixture *f, const char *model, const char *channels)
 {
     studio_use(f->studio, (struct dashscope_settings){.publish = {.kind = PUBLISH_OSS},
                                                       .wishes = {.model = model, .channels = channels},
-                                                      .preparer = &f->preparer.preparer,
-                                                      .minutes_per_day = minutes_per_day,
-                                                      .sent_ms = sent_ms,
-                                                      .sent_context = f});
+                                                      .preparer = &f->preparer.preparer});
 }
+
+static const struct error refused = {.class = ERROR_TRANSIENT, .code = "limit.day"};
 
 static const char *charges(const struct fixture *f)
 {
@@ -171,7 +160,7 @@ static void every_end_says_what_it_cost(void **state)
     struct fixture *f = *state;
     struct studio *s = f->studio;
     for (size_t i = 0; i < COUNT(ends); i++) {
-        use(f, ends[i].model, ends[i].channels, 0);
+        use(f, ends[i].model, ends[i].channels);
         s->states[0] = ends[i].state;
         s->result = ends[i].result;
         s->direct_body = s->submit_body = ends[i].body;
@@ -186,7 +175,7 @@ static void every_end_says_what_it_cost(void **state)
 static void the_transcript_says_it_too(void **state)
 {
     struct fixture *f = *state;
-    use(f, "fun-asr", NULL, 0);
+    use(f, "fun-asr", NULL);
     f->studio->states[0] = NO_USAGE;
     f->studio->result = NO_SPEECH_TIME;
     studio_go(f->studio, 3000, "talk.wav", NULL);
@@ -203,7 +192,7 @@ static void a_task_that_goes_on_after_a_restart_is_the_same_attempt(void **state
     struct fixture *f = *state;
     struct studio *s = f->studio;
     struct error err = {0};
-    use(f, "fun-asr", NULL, 1);
+    use(f, "fun-asr", NULL);
     s->states[0] = STUDIO_RUNNING;
     s->states[1] = STUDIO_DONE;
     s->stop_at_query = 1;
@@ -213,7 +202,7 @@ static void a_task_that_goes_on_after_a_restart_is_the_same_attempt(void **state
     int64_t at_ms = s->charged_at;
     s->suspend = true;
     studio_stop_job(s);
-    f->sent_ms = 60000; /* the limit is reached: what was sent goes on */
+    s->refused = refused; /* the limit is reached: what was sent goes on */
     studio_go(s, 3000, "talk.wav", s->checkpoint);
     assert_int_equal(s->finished, 1);
     assert_string_equal(charges(f), "billed 5000 1100 CNY\n");
@@ -221,56 +210,49 @@ static void a_task_that_goes_on_after_a_restart_is_the_same_attempt(void **state
     assert_int_equal(s->submissions, 1);
 }
 
-/* ---- the limit ---- */
+/* ---- limits ---- */
 
-static void no_limit_nobody_is_asked(void **state)
-{
-    struct fixture *f = *state;
-    use(f, "fun-asr", NULL, 0);
-    f->sent_ms = INT64_C(1) << 40;
-    f->preparer.facts.duration_ms = 3600000;
-    studio_go(f->studio, 3000, "talk.wav", NULL);
-    assert_int_equal(f->studio->finished, 1);
-    assert_int_equal(f->asked_day, 0);
-}
-
-static void a_full_day_postpones_before_anything_is_sent(void **state)
+static void it_is_asked_for_once_with_the_most_that_can_be_billed(void **state)
 {
     struct fixture *f = *state;
     struct studio *s = f->studio;
-    struct timespec now;
-    use(f, "fun-asr", NULL, 1);
-    f->sent_ms = 56001; /* a millisecond too much */
-    studio_go(s, 3000, "talk.wav", NULL);
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    assert_string_equal(s->error.code, "limit.day");
-    assert_string_equal(charges(f), "");
-    assert_int_equal(s->web->connections, 0);
-    assert_true(s->postponed_until > now_ms && s->postponed_until <= now_ms + INT64_C(25) * 3600 * 1000);
-    assert_int_not_equal(day_of(s->postponed_until), f->asked_day);
-    use(f, "fun-asr", NULL, 1); /* a restart */
-    f->sent_ms = 56000;
-    studio_go(s, 3000, "talk.wav", NULL);
-    assert_int_equal(s->finished, 1);
-    assert_int_equal(s->postponed_until, 0);
-}
-
-static void longer_than_the_limit_fails_for_good(void **state)
-{
-    struct fixture *f = *state;
-    struct studio *s = f->studio;
-    use(f, "paraformer-v2", "0,1", 1);
+    use(f, "paraformer-v2", "0,1");
     f->preparer.facts = (struct media_facts){.duration_ms = 30001, .channels = 2};
     studio_go(s, 3000, "talk.wav", NULL);
-    assert_string_equal(s->error.code, "limit.length");
-    assert_int_equal(s->error.class, ERROR_PERMANENT);
-    assert_non_null(strstr(s->error.detail, "minutes_per_day is 1"));
-    assert_int_equal(s->postponed_until, 0);
+    assert_int_equal(s->finished, 1);
+    assert_int_equal(s->asked, 1);
+    assert_int_equal(s->asked_ms, 62000);
+    assert_int_equal(s->asked_micro, 62 * 80);
+}
+
+static void for_now_it_is_postponed_before_anything_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct studio *s = f->studio;
+    use(f, "fun-asr", NULL);
+    s->refused = refused;
+    s->refused_until = 12345;
+    studio_go(s, 3000, "talk.wav", NULL);
+    assert_string_equal(s->error.code, "limit.day");
+    assert_int_equal(s->postponed_until, 12345);
+    assert_string_equal(charges(f), "");
     assert_int_equal(s->web->connections, 0);
-    f->preparer.facts.duration_ms = 30000;
+    s->refused = (struct error){0};
     studio_go(s, 3000, "talk.wav", NULL);
     assert_int_equal(s->finished, 1);
+    assert_int_equal(s->postponed_until, 0);
+}
+
+static void for_good_it_fails(void **state)
+{
+    struct fixture *f = *state;
+    struct studio *s = f->studio;
+    use(f, "fun-asr", NULL);
+    s->refused = refused;
+    studio_go(s, 3000, "talk.wav", NULL);
+    assert_string_equal(s->error.code, "limit.day");
+    assert_int_equal(s->postponed_until, 0);
+    assert_int_equal(s->web->connections, 0);
 }
 
 /* Published before the restart, but not submitted: it asks again. */
@@ -283,13 +265,14 @@ static void what_was_only_published_waits_as_well(void **state)
         checkpoint, sizeof checkpoint,
         "{\"downloads\":0,\"object\":\"scribefs/x.wav\",\"expires_ms\":0,\"model\":\"fun-asr\",\"call\":1,"
         "\"duration_ms\":3500,\"channels\":1,\"sample_rate\":16000}");
-    use(f, "fun-asr", NULL, 1);
-    f->sent_ms = 60000;
+    use(f, "fun-asr", NULL);
+    s->refused = refused;
+    s->refused_until = 12345;
     studio_go(s, 3000, "talk.wav", checkpoint);
     assert_string_equal(s->error.code, "limit.day");
     assert_int_equal(s->submissions, 0);
-    use(f, "fun-asr", NULL, 1);
-    f->sent_ms = 0;
+    use(f, "fun-asr", NULL);
+    s->refused = (struct error){0};
     studio_go(s, 3000, "talk.wav", checkpoint);
     assert_int_equal(s->finished, 1);
     assert_string_equal(charges(f), "possible 4000 880 CNY\nbilled 5000 1100 CNY\n");
@@ -302,9 +285,9 @@ int main(void)
         CASE(every_end_says_what_it_cost),
         CASE(the_transcript_says_it_too),
         CASE(a_task_that_goes_on_after_a_restart_is_the_same_attempt),
-        CASE(no_limit_nobody_is_asked),
-        CASE(a_full_day_postpones_before_anything_is_sent),
-        CASE(longer_than_the_limit_fails_for_good),
+        CASE(it_is_asked_for_once_with_the_most_that_can_be_billed),
+        CASE(for_now_it_is_postponed_before_anything_is_sent),
+        CASE(for_good_it_fails),
         CASE(what_was_only_published_waits_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,7 +55,7 @@ static void add(struct ledger *l, uint32_t job, const char *when, enum charge_ki
 {
     struct digest key = digest_of(job);
     struct backend_charge c = charge_of(when, kind, seconds, currency);
-    ledger_add(l, &key, &c);
+    ledger_add(l, "", &key, &c);
 }
 
 /* ---- the index ---- */
@@ -146,9 +146,9 @@ static void rows_of_nonsense_are_passed_over(void **state)
     index_put_charge(f->index, &c);
     close_index(f);
     sqlite3 *db = open_outside(f->path);
-    run_sql(db, "INSERT INTO charges VALUES (zeroblob(32), 1, 3, 'm', -5, 0, 'CNY');"
-                "INSERT INTO charges VALUES (zeroblob(32), 2, 3, 'm', 5, -1, 'CNY');"
-                "INSERT INTO charges VALUES (zeroblob(32), 3, 3, CAST(X'6d006d' AS TEXT), 5, 1, 'CNY');");
+    run_sql(db, "INSERT INTO charges VALUES (zeroblob(32), 1, 3, 'm', -5, 0, 'CNY', X'');"
+                "INSERT INTO charges VALUES (zeroblob(32), 2, 3, 'm', 5, -1, 'CNY', X'');"
+                "INSERT INTO charges VALUES (zeroblob(32), 3, 3, CAST(X'6d006d' AS TEXT), 5, 1, 'CNY', X'');");
     sqlite3_close(db);
     open_index(f);
     cleanup_free char *rows = charges_of(f->index);
@@ -253,12 +253,12 @@ static void an_attempt_counts_once_whatever_comes_between(void **state)
     close_index(f);
     open_index(f);
     l = open_ledger(f->index);
-    assert_int_equal(ledger_sent_ms(l, 20261121), 90000);
+    assert_int_equal(ledger_paid(l, "", 20261121, "CNY").ms, 90000);
     add(l, 1, "2026-11-21 23:50", CHARGE_BILLED, 60, "CNY");
     add(l, 2, "2026-11-22 08:00", CHARGE_BILLED, 60, "CNY"); /* its result was not stored before the crash */
-    assert_int_equal(ledger_sent_ms(l, 20261121), 60000);
-    assert_int_equal(ledger_sent_ms(l, 20261122), 60000);
-    assert_int_equal(ledger_sent_ms(l, 20261123), 0);
+    assert_int_equal(ledger_paid(l, "", 20261121, "CNY").ms, 60000);
+    assert_int_equal(ledger_paid(l, "", 20261122, "CNY").ms, 60000);
+    assert_int_equal(ledger_paid(l, "", 20261123, "CNY").ms, 0);
     ledger_free(l);
 }
 
@@ -272,14 +272,64 @@ static void what_was_long_ago_is_summed_up_and_no_more(void **state)
     ledger_free(l);
     flush(f->index);
     l = open_ledger(f->index);
-    assert_int_equal(ledger_sent_ms(l, 20260822), 60000);
+    assert_int_equal(ledger_paid(l, "", 20260822, "CNY").ms, 60000);
     struct report_day days[3], ever;
     ledger_days(l, at("2026-10-22 08:00"), days, 3, &ever);
     assert_int_equal(days[2].spent.billed_ms, 60000);
     assert_int_equal(ever.spent.billed_ms, 120000);
-    assert_int_equal(ledger_sent_ms(l, 20261022), 60000);
+    assert_int_equal(ledger_paid(l, "", 20261022, "CNY").ms, 60000);
     ledger_free(l);
     assert_int_equal(count_rows(f->path, "charges"), 2);
+}
+
+static void pays(struct ledger *l, const char *folder, uint32_t job, const char *when, enum charge_kind kind,
+                 int seconds, const char *currency)
+{
+    struct digest key = digest_of(job);
+    struct backend_charge c = charge_of(when, kind, seconds, currency);
+    ledger_add(l, folder, &key, &c);
+}
+
+static const struct {
+    const char *folder;
+    int period;
+    int seconds, priced; /* priced: of those, in CNY */
+} payments[] = {
+    {"", 20261122, 127, 63},    {"", 202611, 255, 191}, {"", 20261123, 0, 0},
+    {"a", 20261122, 7, 3},      {"a", 202611, 135, 131}, {"a/b", 20261122, 2, 2}, {"a/b", 202611, 2, 2},
+    {"ab", 20261122, 24, 24},  {"c", 20261122, 96, 36}, {"a/b/c", 202611, 0, 0},
+};
+
+static void each_folder_pays_for_what_is_in_it(void **state)
+{
+    struct fixture *f = *state;
+    for (int restart = 0; restart < 2; restart++) {
+        open_index(f);
+        struct ledger *l = open_ledger(f->index);
+        if (!restart) {
+            pays(l, "a", 1, "2026-11-22 08:00", CHARGE_BILLED, 1, "CNY");
+            pays(l, "a/b", 2, "2026-11-22 08:00", CHARGE_POSSIBLE, 2, "CNY"); /* it may have been billed */
+            pays(l, "a", 3, "2026-11-22 08:00", CHARGE_BILLED, 4, "");
+            pays(l, "ab", 4, "2026-11-22 08:00", CHARGE_POSSIBLE, 30, "CNY");
+            pays(l, "moved", 4, "2026-11-22 08:00", CHARGE_ESTIMATED, 24, "CNY"); /* who was told first pays */
+            pays(l, "c", 5, "2026-11-22 08:00", CHARGE_BILLED, 36, "CNY");
+            pays(l, "c", 6, "2026-11-22 08:00", CHARGE_BILLED, 60, "USD");
+            pays(l, "c", 7, "2026-11-22 08:00", CHARGE_POSSIBLE, 9, "CNY");
+            pays(l, "c", 7, "2026-11-22 08:00", CHARGE_NONE, 9, "CNY");
+            pays(l, "a", 8, "2026-11-01 00:00", CHARGE_BILLED, 128, "CNY");
+            pays(l, "a", 9, "2026-10-31 23:59", CHARGE_BILLED, 256, "CNY");
+        }
+        for (size_t i = 0; i < COUNT(payments); i++) {
+            struct paid paid = ledger_paid(l, payments[i].folder, payments[i].period, "CNY");
+            int rest = payments[i].seconds - payments[i].priced;
+            if (paid.ms != payments[i].seconds * 1000 || paid.micro != payments[i].priced * 220 ||
+                paid.unpriced_ms != rest * 1000)
+                fail_msg("%s, %d: %lld ms, %lld, %lld ms without a price", payments[i].folder, payments[i].period,
+                         (long long)paid.ms, (long long)paid.micro, (long long)paid.unpriced_ms);
+        }
+        ledger_free(l);
+        close_index(f);
+    }
 }
 
 /* ---- a crash between the result and the accounts ---- */
@@ -395,6 +445,11 @@ static void json_comes_back(void **state)
                   .money = {{"CNY", 880}, {"USD", 35}}},
         .month = {.billed_ms = INT64_C(1) << 50, .jobs = 70, .money = {{"EUR", 1}, {"CNY", 2}, {"USD", 3}}},
         .limit_ms = 60000,
+        .month_limit_ms = 3600000,
+        .limit_micro = 5000000,
+        .month_limit_micro = 50000000,
+        .currency = "CNY",
+        .held_for_month = true,
         .held_until = INT64_C(1795000000000),
     };
     struct spending_report back;
@@ -461,6 +516,7 @@ int main(void)
         CASE(rows_of_nonsense_are_passed_over),
         CASE(sums_are_right_at_once_and_after_a_restart),
         CASE(an_attempt_counts_once_whatever_comes_between),
+        CASE(each_folder_pays_for_what_is_in_it),
         CASE(what_was_long_ago_is_summed_up_and_no_more),
         CASE(a_result_tells_what_the_accounts_missed),
         cmocka_unit_test(words_for_a_recording),

@@ -797,7 +797,7 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     content(f, 13, 3);
     library_job_checkpoint(f->lib, &begun, "{}");
     library_job_released(f->lib, &begun);
-    library_job_postponed(f->lib, &first, &full, now, until);
+    library_job_postponed(f->lib, &first, "", &full, now, until);
 
     assert_int_equal(library_held_until(f->lib, now, NULL), until);
     struct item item = item_of(f, "other.mp3");
@@ -811,7 +811,7 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     assert_int_equal(claim_at(f, now, &next), 2);
     assert_int_equal(claim_at(f, now, &next), -1);
     assert_int_equal(next, until);
-    library_job_postponed(f->lib, &begun, &full, now, until); /* it was only published */
+    library_job_postponed(f->lib, &begun, "", &full, now, until); /* it was only published */
     assert_int_equal(claim_at(f, now, &next), -1);
 
     assert_int_equal(library_held_until(f->lib, now - 1, NULL), 0); /* the clock was set back */
@@ -833,7 +833,7 @@ static void a_restart_ends_the_wait(void **state)
     content(f, 11, 1);
     assert_int_equal(claim_at(f, now, &next), 1);
     library_job_checkpoint(f->lib, &key, "{}");
-    library_job_postponed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+    library_job_postponed(f->lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
                           now + 3600000);
     close_library(f);
     open_library(f);
@@ -849,7 +849,7 @@ static void nobody_wants_what_waited_any_more(void **state)
     content(f, 11, 1);
     assert_int_equal(claim_at(f, now, &next), 1);
     library_remove_name(f->lib, inbox, "talk.mp3");
-    library_job_postponed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+    library_job_postponed(f->lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
                           now + 3600000);
     assert_int_equal(claim_at(f, now + 3600000, &next), -1);
 }

@@ -1,5 +1,6 @@
-/* backend/base/day.h, backend/price.h and backend/dashscope/spending.h: local days, prices, and the limit of
- * a day. */
+/* backend/base/day.h, backend/price.h and fs/jobs/spending.h: local days, prices, and the limits of days and
+ * months, of all and of folders. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,8 +13,11 @@
 #include <cmocka.h>
 
 #include "backend/base/day.h"
-#include "backend/dashscope/spending.h"
+#include "backend/backend.h"
 #include "backend/price.h"
+#include "fs/inbox/limits.h"
+#include "fs/jobs/spending.h"
+#include "fs/library.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define MINUTES(n) ((int64_t)(n)*60000)
@@ -148,41 +152,72 @@ static void speech_alone_is_billed_by_two_families(void **state)
 
 /* ---- the limit ---- */
 
-/* The accounts: what was sent, by day. */
+/* The accounts: what was sent, by day and folder; and the limits of folders. */
 struct accounts {
     struct {
+        const char *folder;
         int day;
-        int64_t ms;
-    } days[8];
+        struct amount amount;
+    } paid[8];
+    const struct rule {
+        const char *folder; /* NULL: no more */
+        struct limits limits;
+    } *rules;
 };
 
-static int64_t sent_ms(void *context, int day)
+static struct amount sent(void *context, const char *folder, int period)
 {
     const struct accounts *a = context;
-    for (size_t i = 0; i < COUNT(a->days); i++)
-        if (a->days[i].day == day)
-            return a->days[i].ms;
-    return 0;
+    struct amount sum = {0};
+    for (size_t i = 0; i < COUNT(a->paid) && a->paid[i].day; i++) {
+        int day = a->paid[i].day;
+        if ((day != period && day_month(day) != period) || !path_is_below(a->paid[i].folder, folder))
+            continue;
+        sum.ms += a->paid[i].amount.ms;
+        sum.micro += a->paid[i].amount.micro;
+    }
+    return sum;
 }
 
-static void book(struct accounts *a, int day, int64_t ms)
+/* The nearest above holds. */
+static struct limits limits_in(void *context, const char *folder)
+{
+    const struct accounts *a = context;
+    struct limits limits = {0};
+    for (const struct rule *r = a->rules; r->folder; r++)
+        if (path_is_below(folder, r->folder))
+            limits = r->limits;
+    return limits;
+}
+
+static void book(struct accounts *a, const char *folder, int day, const struct amount *amount)
 {
     size_t i = 0;
-    while (a->days[i].day && a->days[i].day != day)
+    while (i < COUNT(a->paid) && a->paid[i].day)
         i++;
-    assert_true(i < COUNT(a->days));
-    a->days[i].day = day;
-    a->days[i].ms += ms;
+    assert_true(i < COUNT(a->paid));
+    a->paid[i].folder = folder;
+    a->paid[i].day = day;
+    a->paid[i].amount = *amount;
 }
 
 enum { STEPS = 8, LIMIT = 60 };
+enum verdict { SPENDING_FINE, SPENDING_LATER, SPENDING_NEVER };
 
-/* One recording asks; `then` says what becomes of it. */
+/* One recording asks; `then` says what becomes of it. A minute costs 0.01. */
 struct step {
     const char *at; /* NULL: no more steps */
     int need;       /* minutes */
-    enum spending_verdict verdict;
+    enum verdict verdict;
     enum { GOES_ON, IS_SENT, GIVES_UP } then;
+};
+
+/* The same in a folder, and what it is told. */
+struct folder_step {
+    struct step step;
+    const char *folder; /* NULL: "" */
+    const char *code;   /* of a refusal; NULL: any */
+    const char *until;  /* the same */
 };
 
 static const struct {
@@ -263,40 +298,187 @@ static const struct {
       {"2026-11-22 08:00", 60, SPENDING_FINE, IS_SENT}}},
 };
 
+static void check_step(const char *what, int number, const struct folder_step *step, bool fine,
+                       const struct refusal *why)
+{
+    enum verdict got = fine ? SPENDING_FINE : why->until_ms ? SPENDING_LATER : SPENDING_NEVER;
+    if (got != step->step.verdict)
+        fail_msg("%s: step %d: %d", what, number, (int)got);
+    if (!fine && step->code && strcmp(step->code, why->error.code) != 0)
+        fail_msg("%s: step %d: %s (%s)", what, number, why->error.code, why->error.detail);
+    if (step->until)
+        assert_int_equal(why->until_ms, utc(step->until));
+}
+
+static void go(const char *what, const struct folder_step *steps, const struct rule *rules)
+{
+    struct accounts accounts = {.rules = rules};
+    struct reservation reservations[STEPS] = {0};
+    struct spending s = {.sent = sent, .limits = limits_in, .context = &accounts};
+    for (int k = 0; k < STEPS && steps[k].step.at; k++) {
+        const struct step *step = &steps[k].step;
+        const char *folder = steps[k].folder ? steps[k].folder : "";
+        struct amount amount = {MINUTES(step->need), (int64_t)step->need * 10000};
+        struct refusal why;
+        int64_t now = utc(step->at);
+        bool fine = spending_reserve(&s, folder, now, &amount, &reservations[k], &why);
+        check_step(what, k + 1, &steps[k], fine, &why);
+        free(why.folder);
+        assert_int_equal(reservations[k].of != NULL, fine);
+        if (step->then == IS_SENT) {
+            spending_sent(&reservations[k], &amount);
+            book(&accounts, folder, day_of(now), &amount);
+        }
+        if (step->then != GOES_ON)
+            spending_release(&reservations[k]);
+    }
+    for (int k = 0; k < STEPS; k++)
+        spending_release(&reservations[k]);
+    assert_null(s.reservations);
+    spending_clear(&s);
+}
+
 static void every_date_has_its_limit_once(void **state)
 {
     (void)state;
+    static const struct rule rules[] = {{"", {.minutes_per_day = LIMIT}}, {0}};
     for (size_t i = 0; i < COUNT(days); i++) {
-        struct accounts accounts = {0};
-        struct reservation reservations[STEPS] = {0};
-        struct spending s = {.limit_ms = MINUTES(LIMIT), .sent_ms = sent_ms, .context = &accounts};
+        struct folder_step steps[STEPS] = {0};
+        for (size_t k = 0; k < STEPS; k++)
+            steps[k].step = days[i].steps[k];
         live_in(days[i].zone);
-        for (int k = 0; k < STEPS && days[i].steps[k].at; k++) {
-            const struct step *step = &days[i].steps[k];
-            int64_t now = utc(step->at);
-            enum spending_verdict got = spending_reserve(&s, now, MINUTES(step->need), &reservations[k]);
-            if (got != step->verdict)
-                fail_msg("%s: step %d: %d", days[i].what, k + 1, (int)got);
-            assert_int_equal(reservations[k].of != NULL, got == SPENDING_FINE);
-            if (step->then != GOES_ON)
-                spending_release(&reservations[k]);
-            if (step->then == IS_SENT)
-                book(&accounts, day_of(now), MINUTES(step->need));
-        }
-        for (int k = 0; k < STEPS; k++)
-            spending_release(&reservations[k]);
-        assert_null(s.reservations);
+        go(days[i].what, steps, rules);
     }
+}
+
+static const struct {
+    const char *what;
+    struct rule rules[4];
+    struct folder_step steps[STEPS];
+} limited[] = {
+    {"a month is used up: until the next",
+     {{"", {.minutes_per_month = 60}}},
+     {{.step = {"2026-11-02 08:00", 40, SPENDING_FINE, IS_SENT}},
+      {.step = {"2026-11-29 08:00", 30, SPENDING_LATER, GOES_ON}, .code = "limit.month", .until = "2026-12-01 00:00"},
+      {.step = {"2026-11-30 23:59", 5, SPENDING_LATER, GOES_ON}, .code = "limit.month", .until = "2026-12-01 00:00"},
+      {.step = {"2026-12-01 00:00", 60, SPENDING_FINE, IS_SENT}},
+      {.step = {"2026-12-31 08:00", 1, SPENDING_LATER, GOES_ON}, .code = "limit.month", .until = "2027-01-01 00:00"}}},
+    {"of a day and a month the one that lasts longer is told",
+     {{"", {.minutes_per_day = 50, .minutes_per_month = 60}}},
+     {{.step = {"2026-11-02 08:00", 40, SPENDING_FINE, IS_SENT}},
+      {.step = {"2026-11-02 09:00", 15, SPENDING_LATER, GOES_ON}, .code = "limit.day", .until = "2026-11-03 00:00"},
+      {.step = {"2026-11-02 09:00", 30, SPENDING_LATER, GOES_ON}, .code = "limit.month", .until = "2026-12-01 00:00"},
+      {.step = {"2026-11-03 09:00", 20, SPENDING_LATER, GOES_ON}, .code = "limit.month", .until = "2026-12-01 00:00"}}},
+    {"money",
+     {{"", {.cost_per_day = 0.5, .cost_per_month = 0.8}}},
+     {{.step = {"2026-11-02 08:00", 51, SPENDING_NEVER, GOES_ON}, .code = "limit.size"},
+      {.step = {"2026-11-02 08:00", 50, SPENDING_FINE, IS_SENT}},
+      {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .code = "limit.day_cost", .until = "2026-11-03 00:00"},
+      {.step = {"2026-11-03 00:00", 31, SPENDING_LATER, GOES_ON}, .code = "limit.month_cost", .until = "2026-12-01 00:00"}}},
+    {"longer than the limit of a month or of a folder",
+     {{"", {.minutes_per_month = 60}}, {"a", {.minutes_per_day = 10}}},
+     {{.step = {"2026-11-02 08:00", 61, SPENDING_NEVER, GOES_ON}, .code = "limit.size"},
+      {.step = {"2026-11-02 08:00", 11, SPENDING_NEVER, GOES_ON}, .folder = "a", .code = "limit.size"},
+      {.step = {"2026-11-02 08:00", 10, SPENDING_FINE, IS_SENT}, .folder = "a"},
+      {.step = {"2026-11-02 08:00", 50, SPENDING_FINE, IS_SENT}}}},
+    {"a folder's limit is that of all below it, and of nobody else",
+     {{"", {.minutes_per_day = 60}}, {"a", {.minutes_per_day = 20}}, {"a/b", {.minutes_per_day = 10}}},
+     {{.step = {"2026-11-02 08:00", 10, SPENDING_FINE, IS_SENT}, .folder = "a/b"},
+      {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "a/b/c", .code = "limit.folder_day", .until = "2026-11-03 00:00"},
+      {.step = {"2026-11-02 08:00", 10, SPENDING_FINE, GOES_ON}, .folder = "a/d"},
+      {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "a", .code = "limit.folder_day"},
+      {.step = {"2026-11-02 08:00", 30, SPENDING_FINE, IS_SENT}, .folder = "ab"},
+      {.step = {"2026-11-02 08:00", 11, SPENDING_LATER, GOES_ON}, .folder = "c", .code = "limit.day"},
+      {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "", .code = "limit.day"}}},
+};
+
+static void months_money_and_folders_are_limited_as_well(void **state)
+{
+    (void)state;
+    live_in("UTC0");
+    for (size_t i = 0; i < COUNT(limited); i++)
+        go(limited[i].what, limited[i].steps, limited[i].rules);
+}
+
+/* The parts of a long recording are sent one by one. */
+static void what_is_sent_is_no_longer_reserved(void **state)
+{
+    (void)state;
+    static const struct rule rules[] = {{"", {.minutes_per_day = LIMIT}}, {0}};
+    struct accounts accounts = {.rules = rules};
+    struct spending s = {.sent = sent, .limits = limits_in, .context = &accounts};
+    struct reservation whole = {0}, other = {0};
+    struct refusal why;
+    const struct amount all = {.ms = MINUTES(40)}, part = {.ms = MINUTES(25)}, rest = {.ms = MINUTES(20)};
+    int64_t now = utc("2026-11-22 08:00");
+    live_in("UTC0");
+    assert_true(spending_reserve(&s, "", now, &all, &whole, &why));
+    spending_sent(&whole, &part);
+    book(&accounts, "", 20261122, &part);
+    spending_sent(&whole, &part); /* parts have something in common */
+    book(&accounts, "", 20261122, &(struct amount){.ms = MINUTES(15)});
+    assert_true(spending_reserve(&s, "", now, &rest, &other, &why));
+    spending_release(&whole);
+    spending_release(&other);
+}
+
+static void what_has_no_price_counts_as_the_dearest(void **state)
+{
+    (void)state;
+    const struct spending s = {.currency = "CNY", .micro_per_second = 300};
+    struct backend_charge c = {.billed_ms = 10000, .cost_micro = 5, .currency = "CNY"};
+    assert_int_equal(spending_amount(&s, &c).micro, 5);
+    assert_int_equal(spending_amount(&s, &c).ms, 10000);
+    strcpy(c.currency, "USD");
+    assert_int_equal(spending_amount(&s, &c).micro, 3000);
+    strcpy(c.currency, "");
+    assert_int_equal(spending_amount(&s, &c).micro, 3000);
+    for (enum region region = 0; region < REGION_COUNT; region++)
+        for (const struct model *m = catalogue_all(); m->name; m++)
+            assert_true(m->price[region] <= price_dearest(region));
+    assert_true(price_dearest(REGION_BEIJING) > 0);
+}
+
+static void a_folder_only_lowers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value;
+        double minutes, cost; /* afterwards, where 10 and 1 were; 0: it is refused */
+    } cases[] = {
+        {"minutes_per_day", "5", 5, 0},   {"minutes_per_day", "20", 10, 0}, {"minutes_per_day", "0", 0, 0},
+        {"minutes_per_day", "-1", 0, 0},  {"minutes_per_day", "2.5", 0, 0}, {"minutes_per_day", "five", 0, 0},
+        {"cost_per_month", "0.25", 0, 0.25}, {"cost_per_month", "3", 0, 1}, {"cost_per_month", "nan", 0, 0},
+        {"cost_per_month", "1e9", 0, 0},  {"cost_per_month", "", 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct limits l = {.minutes_per_day = 10, .cost_per_month = 1};
+        struct error err = {0};
+        int rc = limits_lower(&l, cases[i].key, cases[i].value, &err);
+        bool refused = !cases[i].minutes && !cases[i].cost;
+        if (rc != (refused ? -EINVAL : 0))
+            fail_msg("%s=%s: %d", cases[i].key, cases[i].value, rc);
+        assert_int_equal(l.minutes_per_day, cases[i].minutes > 0 ? (int64_t)cases[i].minutes : 10);
+        assert_true(l.cost_per_month == (cases[i].cost > 0 ? cases[i].cost : 1));
+    }
+    struct limits none = {0};
+    assert_int_equal(limits_lower(&none, "minutes_per_month", "300", NULL), 0);
+    assert_int_equal(none.minutes_per_month, 300);
+    assert_int_equal(limits_lower(&none, "minutes_per_year", "300", NULL), -ENOENT);
 }
 
 static void without_a_limit_everything_goes(void **state)
 {
     (void)state;
+    static const struct rule none[] = {{0}};
+    struct accounts accounts = {.rules = none};
     struct reservation r = {0};
-    struct spending s = {0};
+    struct refusal why;
+    struct spending s = {.sent = sent, .limits = limits_in, .context = &accounts};
+    const struct amount much = {.ms = HOURS(1000)}, unknown = {0};
     live_in("UTC0");
-    assert_int_equal(spending_reserve(&s, utc("2026-11-22 08:00"), HOURS(1000), &r), SPENDING_FINE);
-    assert_int_equal(spending_reserve(&s, utc("2026-11-22 08:00"), 0, &r), SPENDING_FINE); /* anew */
+    assert_true(spending_reserve(&s, "", utc("2026-11-22 08:00"), &much, &r, &why));
+    assert_true(spending_reserve(&s, "", utc("2026-11-22 08:00"), &unknown, &r, &why)); /* anew */
     assert_ptr_equal(s.reservations, &r);
     spending_release(&r);
     spending_release(&r);
@@ -312,6 +494,10 @@ int main(void)
         cmocka_unit_test(prices_are_those_of_the_list),
         cmocka_unit_test(speech_alone_is_billed_by_two_families),
         cmocka_unit_test(every_date_has_its_limit_once),
+        cmocka_unit_test(months_money_and_folders_are_limited_as_well),
+        cmocka_unit_test(what_is_sent_is_no_longer_reserved),
+        cmocka_unit_test(what_has_no_price_counts_as_the_dearest),
+        cmocka_unit_test(a_folder_only_lowers),
         cmocka_unit_test(without_a_limit_everything_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
