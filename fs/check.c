@@ -283,7 +283,7 @@ static void check_recognisers(struct check *c)
         say_line(c, "recogniser", false, "%s", strerror(-rc));
         return;
     }
-    rc = recognisers_new(c->loop, c->options, NULL, &r, &err);
+    rc = recognisers_new(c->loop, c->options, &r, &err);
     if (rc != 0)
         say_line(c, "recogniser", false, "%s", err.detail);
     for (int i = 0; rc == 0 && i < r.count; i++) {

@@ -73,8 +73,9 @@
  * "empty":true while nothing has been written to it, and after a failure
  * "error":{"class","code","detail","cause","next"}}.
  *
- * SPENDING: {"today":SUM,"month":SUM (of local days),"limit_ms" (minutes_per_day; 0: none),"held_until_ms" (nothing more
- * is sent before, the limit is reached; 0: it is not)}. SUM: {"billed_ms","jobs","possible_ms","possible_jobs",
+ * SPENDING: {"today":SUM,"month":SUM (of local days),"limit_ms","month_limit_ms" (minutes of a day and a month;
+ * 0: none),"limit_micro","month_limit_micro","currency" (what they may cost),"held_until_ms" (nothing more is sent
+ * before, a limit is reached; 0: it is not),"held_for_month" (the limit of the month)}. SUM: {"billed_ms","jobs","possible_ms","possible_jobs",
  * "estimated_jobs" and "unpriced_jobs" (of "jobs"), "costs":[{"cost_micro","currency"}…]}. */
 #pragma once
 

@@ -325,6 +325,8 @@ void library_job_charged(struct library *lib, const struct digest *key, const st
  * happened, and all say why they wait. */
 void library_job_postponed(struct library *lib, const struct digest *key, const char *folder,
                            const struct error *err, int64_t now_ms, int64_t until_ms);
+/* Limits have changed: who waits is to ask again. Whether anybody waited. */
+bool library_forget_holds(struct library *lib);
 /* Until when all wait, and why (`why` may be NULL); 0: they do not. */
 int64_t library_held_until(struct library *lib, int64_t now_ms, struct error *why);
 /* Its settings no longer fit what is installed (another model): its recordings are read again and get a job

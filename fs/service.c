@@ -91,7 +91,7 @@ struct service {
     struct hooks *hooks; /* NULL: none is set */
     struct mount *mount;
     struct renderer *renderer;
-    atomic_bool work_posted, change_posted;
+    atomic_bool work_posted, change_posted, settings_posted;
     void (*ready)(void *context);
     void *context;
 };
@@ -111,6 +111,23 @@ static void on_work(void *context)
     struct service *s = context;
     if (!atomic_exchange(&s->work_posted, true) && loop_post(s->loop, do_work, s) != 0)
         atomic_store(&s->work_posted, false);
+}
+
+/* What folders allow has changed: who waits asks again. */
+static void do_settings(void *arg)
+{
+    struct service *s = arg;
+    atomic_store(&s->settings_posted, false);
+    spending_clear(&s->spending);
+    if (library_forget_holds(s->library) && s->runner)
+        runner_look(s->runner);
+}
+
+static void on_settings(void *context)
+{
+    struct service *s = context;
+    if (!atomic_exchange(&s->settings_posted, true) && loop_post(s->loop, do_settings, s) != 0)
+        atomic_store(&s->settings_posted, false);
 }
 
 static void do_change(void *arg)
@@ -338,7 +355,9 @@ static int start_folders(struct service *s, const struct options *o, struct erro
                                               .library = s->library,
                                               .folders = s->folders,
                                               .loop = s->loop,
-                                              .pool = s->pool},
+                                              .pool = s->pool,
+                                              .changed = on_settings,
+                                              .context = s},
                        &s->apply);
     return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
 }

@@ -244,6 +244,8 @@ static void apply_below(struct apply *a, const char *path, bool with_looks)
     for (size_t i = 0; i < count; i++)
         apply_directory(a, &all[i], with_looks);
     known_directories_free(all, count);
+    if (with_looks && a->config.changed)
+        a->config.changed(a->config.context);
 }
 
 static void arm(void *arg)

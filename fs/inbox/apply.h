@@ -22,6 +22,8 @@ struct apply_config {
     struct folders *folders;
     struct loop *loop;
     struct pool *pool;
+    void (*changed)(void *context); /* something else holds in some folder; any thread */
+    void *context;
 };
 
 int apply_new(const struct apply_config *config, struct apply **out); /* 0 or negative errno */

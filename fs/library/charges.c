@@ -130,6 +130,28 @@ static void hold_put(struct library *lib, const char *backend, const char *folde
         free(h);
 }
 
+bool library_forget_holds(struct library *lib)
+{
+    LIBRARY_LOCK(lib);
+    int64_t now = wall_ms();
+    bool any = lib->holds != NULL;
+    struct job *job;
+    if (!any)
+        return false;
+    DL_FOREACH(lib->queue, job)
+    {
+        if (job_hold(lib, job, now))
+            job->status_ms = now;
+    }
+    holds_free(lib);
+    DL_FOREACH(lib->queue, job)
+    {
+        if (job->status_ms == now)
+            job_reconcile(lib, job);
+    }
+    return true;
+}
+
 int64_t library_held_until(struct library *lib, int64_t now_ms, struct error *why)
 {
     LIBRARY_LOCK(lib);

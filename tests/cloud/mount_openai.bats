@@ -232,3 +232,20 @@ another() {
     [ $status -ne 0 ]
     assert_contains "$(cat "$T/out")" 'https'
 }
+
+@test "a server that has a price: what it costs is counted and limited" {
+    server POST config '{"text":"here it is"}' >/dev/null
+    # No midnight comes between: a time zone in which it is about noon.
+    TZ=NOON$((10#$(date -u +%H) - 12)) openai_mount openai.price_per_minute=0.6 openai.currency=EUR jobs.cost_per_month=0.05
+    drop talk.wav
+    transcribed "$INBOX/talk"
+    assert_equal "$(jq -c '.cost | [.amount > 0.02 and .amount < 0.04, .currency]' "$INBOX/talk.json")" '[true,"EUR"]'
+    drop other.wav "$(speech 0930)"
+    wait_for says other 'What transcription may cost in a month is used up'
+    assert_contains "$("$SCRIBECTL" status "$INBOX")" 'EUR\) of at most 0\.05 EUR'
+    assert_equal "$(requests .ended | wc -l)" 1
+    stop_mount
+    allow_log .
+    run openai_mount jobs.cost_per_month=0.05
+    assert_contains "$(cat "$LOG")" 'need the price: price_per_minute'
+}

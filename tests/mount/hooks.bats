@@ -68,7 +68,7 @@ told_times() { # REGEX
     start_mount
     recording "$INBOX/bad.wav" "fail media.truncated"
     wait_for told '^for me failed bad\.wav media\.truncated'
-    contains "$T/hooks/env" '^SCRIBEFS_NEXT=.+'
+    wait_for contains "$T/hooks/env" '^SCRIBEFS_NEXT=.+'
     recording "$INBOX/bad.wav" "say good now"
     wait_for told '^for you done bad\.wav .*good now$'
     assert_equal "$(told_times .)" 2
