@@ -126,7 +126,6 @@ state_is() { # FILE STATE
 }
 
 @test "check: with and without a daemon; mistakes in the settings are to do" {
-    EXTRA_OPTIONS=''
     mkdir -p "$RAW/a"
     ctl check
     assert_equal "$CODE" 0
