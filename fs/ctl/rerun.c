@@ -1,5 +1,4 @@
 /* scribectl rerun: says what would be done and what it would cost, asks, and has it done. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +34,7 @@ static int ask(struct connection *c, const struct ctl_options *options, const ch
         !add(extra, "language", options->language) || !cJSON_AddBoolToObject(extra, "again", options->again) ||
         !cJSON_AddBoolToObject(extra, "dry", dry)) {
         cJSON_Delete(extra);
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     }
     int code = connection_ask(c, "rerun", path, extra);
     return code == EXIT_OK ? connection_hear(c, path, answer) : code;
@@ -88,7 +87,7 @@ static int plan_one(struct connection *c, const struct ctl_options *options, con
         bool is_folder = one && strcmp(one, path) != 0 && (!*path || strncmp(one, path, strlen(path)) == 0) &&
                          (!*path || one[strlen(path)] == '/');
         if (is_folder && !options->recursive)
-            code = complain(EXIT_USAGE, "%s is a folder: say -r for all recordings in it", *path ? path : "inbox");
+            code = complain(EXIT_USAGE, _("%s is a folder: say -r for all recordings in it"), *path ? path : "inbox");
         if (code != EXIT_OK)
             break;
         if (one && plan->sent && plan->known)
@@ -98,25 +97,33 @@ static int plan_one(struct connection *c, const struct ctl_options *options, con
     return code;
 }
 
+/* "3 recordings …" */
+static void count_line(int count, const char *one, const char *many, const char *end)
+{
+    printf("%d %s%s", count, say_count(ctl_wording(), one, many, (unsigned long)count), end);
+}
+
 static void tell(const struct plan *plan)
 {
     int64_t seconds = (int64_t)(plan->duration_ms / 1000);
     if (plan->needless)
-        printf("%d %s the result of these settings already; --again transcribes once more\n", plan->needless,
-               plan->needless == 1 ? "recording has" : "recordings have");
+        count_line(plan->needless,
+                   SAID("recording has the result of these settings already; --again transcribes once more"),
+                   SAID("recordings have the result of these settings already; --again transcribes once more"), "\n");
     if (plan->busy)
-        printf("%d %s not done yet\n", plan->busy, plan->busy == 1 ? "recording is" : "recordings are");
+        count_line(plan->busy, SAID("recording is not done yet"), SAID("recordings are not done yet"), "\n");
     if (!plan->count)
         return;
-    printf("%d %s, %" PRId64 ":%02d:%02d of audio, to transcribe again. Cost: ", plan->count,
-           plan->count == 1 ? "recording" : "recordings", seconds / 3600, (int)(seconds / 60 % 60),
+    count_line(plan->count, SAID("recording"), SAID("recordings"), "");
+    printf(_(", %d:%02d:%02d of audio, to transcribe again. "), (int)(seconds / 3600), (int)(seconds / 60 % 60),
            (int)(seconds % 60));
     if (!plan->sent)
-        printf("nothing\n");
+        printf("%s", _("Cost: nothing"));
     else if (plan->known)
-        printf("at most about %.4f %s by the price list\n", plan->most, plan->currency);
+        printf(_("Cost: at most about %.4f %s by the price list"), plan->most, plan->currency);
     else
-        printf("not known beforehand\n");
+        printf("%s", _("Cost: not known beforehand"));
+    printf("\n");
     fflush(stdout);
 }
 
@@ -138,7 +145,7 @@ static int tell_json(const struct plan *plan, int done)
     cleanup_free char *text = whole ? cJSON_PrintUnformatted(o) : NULL;
     cJSON_Delete(o);
     if (!text)
-        return complain(EXIT_GENERAL, "out of memory");
+        return complain(EXIT_GENERAL, _("out of memory"));
     printf("%s\n", text);
     return EXIT_OK;
 }
@@ -149,7 +156,7 @@ static bool agreed(const struct ctl_options *options)
     char line[16] = "";
     if (options->yes || options->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return true;
-    printf("Go on? [y/N] ");
+    printf("%s", _("Go on? [y/N] "));
     fflush(stdout);
     return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
@@ -182,7 +189,7 @@ int ctl_rerun(const struct ctl_options *options)
     if (code == EXIT_OK && options->json)
         return tell_json(&plan, done);
     if (code == EXIT_OK)
-        printf("%d %s transcribed again; until then the transcripts stay as they are\n", done,
-               done == 1 ? "recording is" : "recordings are");
+        count_line(done, SAID("recording is transcribed again; until then the transcripts stay as they are"),
+                   SAID("recordings are transcribed again; until then the transcripts stay as they are"), "\n");
     return code;
 }
