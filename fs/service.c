@@ -89,6 +89,7 @@ struct service {
     struct runner *runner;
     struct control *control;
     struct hooks *hooks; /* NULL: none is set */
+    bool index_is_new;   /* at the start no recording was known */
     struct mount *mount;
     struct renderer *renderer;
     atomic_bool work_posted, change_posted, settings_posted;
@@ -196,6 +197,9 @@ static bool stays_here(void *context, const char *path)
 static void on_told(void *context, const struct item *item)
 {
     struct service *s = context;
+    /* An index that begins anew does not know what was told: what was done before has been. */
+    if (s->index_is_new && item->finished_ms <= s->reporter.started_ms)
+        return;
     hooks_tell(s->hooks, item->state == ITEM_FAILED ? HOOK_FAILED : HOOK_DONE, item);
 }
 
@@ -266,6 +270,8 @@ static int open_library(struct service *s, const struct options *o, uint64_t dev
         rc = library_set_status_files(s->library, "", STATUS_FILES_NONE);
     if (rc == 0)
         rc = library_load(s->library);
+    if (rc == 0)
+        s->index_is_new = !library_knows_below(s->library, "", NULL);
     if (rc == 0)
         rc = ledger_new(s->index, (int64_t)time(NULL) * 1000, &s->ledger);
     if (rc == 0) {

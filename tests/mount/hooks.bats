@@ -88,6 +88,20 @@ told_times() { # REGEX
     assert_equal "$(told_times .)" 1
 }
 
+@test "an index that is made anew tells nothing again" {
+    use_program ""
+    start_mount
+    recording "$INBOX/talk.wav" "say hello"
+    wait_for told ' done talk\.wav '
+    stop_mount
+    rm "$STORE/state/index.db"*
+    start_mount
+    wait_for test -s "$INBOX/talk.txt"
+    recording "$INBOX/last.wav" "say the last"
+    wait_for told ' done last\.wav '
+    assert_equal "$(told_times ' talk\.wav ')" 1
+}
+
 @test "a webhook is posted, signed, and posted again to a server in trouble; the examples work" {
     mkdir "$T/received"
     echo "whsec_$(head -c 24 /dev/urandom | base64)" >"$T/received/secret"
