@@ -824,6 +824,49 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     item_clear(&item);
 }
 
+static int64_t waits_until(struct fixture *f, const char *name)
+{
+    struct item item = item_of(f, name);
+    int64_t until = item.state == ITEM_QUEUED ? item.not_before_ms : 0;
+    item_clear(&item);
+    return until;
+}
+
+/* The limit of a folder: what is below it waits, the others do not; when limits change all ask again. */
+static void a_folder_holds_only_what_is_in_it(void **state)
+{
+    struct fixture *f = *state;
+    struct digest first = digest_of(101), other = digest_of(103);
+    const struct place places[] = {
+        {{7, 200}, "team", "first.mp3"}, {{7, 201}, "team/deep", "second.mp3"}, {{7, 202}, "teams", "other.mp3"}};
+    const struct error full = {.class = ERROR_TRANSIENT, .code = "limit.folder_day"};
+    const struct error month = {.class = ERROR_TRANSIENT, .code = "limit.month"};
+    int64_t next, now = (int64_t)time(NULL) * 1000, day = now + 3600000, later = now + 7200000;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(library_add_name(f->lib, &places[i], (struct file_id){7, 11 + i}, NULL, NULL), 0);
+        content(f, 11 + i, 1 + i);
+    }
+    assert_int_equal(claim_at(f, now, &next), 1);
+    library_job_postponed(f->lib, &first, "team", &full, now, day);
+    assert_int_equal(library_held_until(f->lib, now, NULL), 0); /* of all */
+    assert_int_equal(waits_until(f, "team/deep/second.mp3"), day);
+    assert_int_equal(waits_until(f, "teams/other.mp3"), 0);
+    assert_int_equal(claim_at(f, now, &next), 3);
+    assert_int_equal(claim_at(f, now, &next), -1);
+    assert_int_equal(next, day);
+
+    library_job_postponed(f->lib, &other, "", &month, now, later); /* the longest counts */
+    assert_int_equal(library_held_until(f->lib, now, NULL), later);
+    assert_int_equal(waits_until(f, "team/deep/second.mp3"), later);
+    assert_int_equal(claim_at(f, day, &next), -1);
+    assert_true(library_forget_holds(f->lib));
+    assert_false(library_forget_holds(f->lib));
+    assert_int_equal(waits_until(f, "team/deep/second.mp3"), 0);
+    assert_int_equal(claim_at(f, now, &next), 3);
+    assert_int_equal(claim_at(f, now, &next), 1);
+    assert_int_equal(claim_at(f, now, &next), 2);
+}
+
 static void a_restart_ends_the_wait(void **state)
 {
     struct fixture *f = *state;
@@ -1014,6 +1057,7 @@ int main(void)
         CASE(a_directory_found_at_another_path_takes_its_recordings_along),
         CASE(a_held_backend_rests_but_for_what_somebody_asks_for),
         CASE(a_full_day_holds_what_was_not_begun),
+        CASE(a_folder_holds_only_what_is_in_it),
         CASE(a_restart_ends_the_wait),
         CASE(nobody_wants_what_waited_any_more),
         CASE(an_item_says_what_it_cost),
