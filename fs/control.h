@@ -35,7 +35,7 @@
  * done, failed, postponed, retried, cancelled, lost, outdated),"detail"}…],"charges":[{"at_ms","kind":"possible|estimated|billed",
  * "model","billed_ms","cost_micro","currency" (both null: not known)}…]}…] (the oldest first)}.
  *   {"command":"cost","month":"2026-11","by":"day|model|folder"}
- *       -> {"month","by","total":SUM,"rows":[{"name" (null: of recordings that are not there any more),"sum":SUM}…]}. Without
+ *       -> {"month","by","total":SUM,"rows":[{"name","sum":SUM}…]} (a folder is the one the recording was sent from). Without
  * "month" this one, without "by" by day.
  *   {"command":"cache","what":"stat|prune|verify","older_days":N,"dry_run":BOOL}
  *       -> {"results","result_bytes","dry_run"} and of stat and prune "unneeded_results","unneeded_bytes" (no recording of that

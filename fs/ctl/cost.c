@@ -67,12 +67,10 @@ static char *name_of(const cJSON *row, bool of_folders)
 {
     cleanup_free char *name = json_get_bytes(row, "name");
     struct buffer out = {0};
-    if (!name)
-        buffer_puts(&out, _("(deleted)"));
-    else if (of_folders && !*name)
+    if (of_folders && name && !*name)
         buffer_puts(&out, "inbox");
     else
-        status_escape(name, &out);
+        status_escape(name ? name : "", &out);
     return buffer_take(&out);
 }
 
