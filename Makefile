@@ -4,7 +4,7 @@
 #   make demo       install what is missing, mount, transcribe a recording, show the result   [AUDIO=file]
 #   make test       install what tests need and run everything; test-unit, test-mount, test-crash, test-asan, test-tsan: a part
 #   make soak       the long tests; make interop-full: Samba's own test suite and a file manager's window
-#   make screenshots  pictures of the .html view, in build/screenshots
+#   make screenshots  pictures of what people see, in build/screenshots
 #   make install    PREFIX=/usr/local DESTDIR=; make uninstall
 #   make deb        Debian packages, in build/deb; make test-deb installs and tries them in a tree of its own
 
@@ -295,8 +295,10 @@ $(BUILD)/tests/render: $(BUILD)/obj/tests/render/render.o $(BUILD)/libcore.a
 render: $(BUILD)/tests/render
 .PHONY: render
 
-# Pictures of the .html view, to look at after a change; man/page.png is the one that README shows.
+# Pictures of what people see, to look at after a change. README shows some: man/page.png, man/status.png, and inbox-after as man/inbox.png.
 screenshots: test-deps
+	$(call packages,$(WINDOW_DEPS) xterm fonts-dejavu-core)
 	$(call programs)
+	bash tests/lib/mount_pictures $(BUILD) $(BUILD)/screenshots
 	/usr/bin/python3 -B tests/lib/page_pictures.py $(BUILD)/tests/render $(BUILD)/screenshots
 .PHONY: screenshots
