@@ -104,9 +104,12 @@ int engine_choose(const struct local_settings *s, enum local_engine wanted, stru
 {
     if (wanted == LOCAL_POCKETSPHINX)
         return find_sphinx(s, out, err);
-    int rc = find_vosk(s, out, err);
+    struct error missing;
+    int rc = find_vosk(s, out, &missing);
     if (rc && wanted == LOCAL_AUTO && !find_sphinx(s, out, NULL))
-        return 0;
+        return 0; /* *err is as it was: nothing is wrong */
+    if (rc && err)
+        *err = missing;
     return rc;
 }
 

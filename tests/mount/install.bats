@@ -33,6 +33,17 @@ setup() {
     [ ! -e "$ROOT/build/vosk/lib/libvosk.so" ] || assert_contains "$(cat "$INBOX/talk.json")" vosk
 }
 
+@test "where Vosk could not be had PocketSphinx does the work" {
+    [ -e "$(speech 0930)" ] || skip "pocketsphinx-testdata is not installed"
+    rm -rf "$PREFIX/lib/scribefs"
+    SCRIBEFS=$PREFIX/bin/scribefs
+    start_mount
+    cp "$(speech 0930)" "$INBOX/talk.wav"
+    wait_for -t 60 exists "$INBOX/talk.json"
+    assert_contains "$(cat "$INBOX/talk.json")" pocketsphinx
+    missing "$INBOX/talk.FAILED.txt"
+}
+
 @test "uninstall leaves nothing" {
     make -s -C "$ROOT" uninstall DESTDIR="$T/root" PREFIX=/opt/scribefs >/dev/null
     assert_equal "$(find "$PREFIX" ! -type d)" ""
