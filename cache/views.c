@@ -34,6 +34,7 @@
 enum {
     DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
     RENDERERS_MOST = 4,       /* at once */
+    TRIES = 10,
     UNUSED_SECONDS = 7 * 86400, /* a view that nobody lists stays for so long after its last use … */
     SPARE_MOST = 10000,       /* … unless there are more of them: then only the youngest, */
     YOUNG_SECONDS = 3600,     /* which may belong to somebody who has not said so yet */
@@ -201,8 +202,7 @@ static int move_in(int root, const char *temporary, const char *place)
     return renameat(root, temporary, root, place) ? -errno : 0;
 }
 
-/* Durable is not needed: what a crash takes away is made again. Synced it is, so that what is there is whole. */
-static int store(struct views *v, const struct digest *key, struct buffer *bytes, off_t *size)
+static int put(struct views *v, const struct digest *key, const struct buffer *bytes)
 {
     unsigned long long random;
     char temporary[TEMPORARY_SIZE], place[PLACE_SIZE];
@@ -210,9 +210,7 @@ static int store(struct views *v, const struct digest *key, struct buffer *bytes
         return -errno;
     snprintf(temporary, sizeof temporary, TEMPORARY_PREFIX "%016llx", random);
     place_of(key, place);
-    *size = (off_t)bytes->len;
-    buffer_printf(bytes, TRAILER_FORMAT, (uint64_t)bytes->len);
-    cleanup_close int root = buffer_error(bytes) ? -ENOMEM : open_root(v, true);
+    cleanup_close int root = open_root(v, true);
     if (root < 0)
         return root;
     int rc = write_synced(root, temporary, bytes);
@@ -221,6 +219,20 @@ static int store(struct views *v, const struct digest *key, struct buffer *bytes
     if (rc != 0)
         unlinkat(root, temporary, 0);
     return rc;
+}
+
+/* Durable is not needed: what a crash takes away is made again. Synced it is, so that what is there is whole. Never
+ * -ENOENT: that is said of a result that has no such view. */
+static int store(struct views *v, const struct digest *key, struct buffer *bytes, off_t *size)
+{
+    int rc = -ENOENT;
+    *size = (off_t)bytes->len;
+    buffer_printf(bytes, TRAILER_FORMAT, (uint64_t)bytes->len);
+    if (buffer_error(bytes))
+        return -ENOMEM;
+    for (int i = 0; i < TRIES && rc == -ENOENT; i++) /* somebody empties the cache meanwhile */
+        rc = put(v, key, bytes);
+    return rc == -ENOENT ? -EAGAIN : rc;
 }
 
 /* ---- rendering ---- */

@@ -33,19 +33,18 @@ struct fixture {
 
 static const struct file_id inbox = {7, 2};
 
-/* Called once, in the place of the next fsync() of this thread, which then fails. */
-static _Thread_local void (*instead_of_fsync)(struct fixture *f);
+/* Called once, in the place of the next fsync() of this thread: 0, or the errno it then fails with. */
+static _Thread_local int (*instead_of_fsync)(struct fixture *f);
 static _Thread_local struct fixture *for_fsync;
 
 int fsync(int fd)
 {
-    void (*fn)(struct fixture *f) = instead_of_fsync;
+    int (*fn)(struct fixture *f) = instead_of_fsync;
     if (!fn)
         return (int)syscall(SYS_fsync, fd);
     instead_of_fsync = NULL;
-    fn(for_fsync);
-    errno = ENOSPC;
-    return -1;
+    errno = fn(for_fsync);
+    return errno ? -1 : 0;
 }
 
 static void on_told(void *context, const struct item *item)
@@ -154,11 +153,12 @@ static void render_all(struct fixture *f)
 /* ---- tests ---- */
 
 /* Everything is looked at again, and the other one is to look another way. */
-static void ask_for_all_again(struct fixture *f)
+static int ask_for_all_again(struct fixture *f)
 {
     struct render_look look = {.listed = 1u << FORMAT_MD};
     assert_int_equal(library_set_status_files(f->lib, "", STATUS_FILES_SHOWN), 0);
     assert_int_equal(library_set_look(f->lib, inbox, "other.wav", &look), 0);
+    return ENOSPC;
 }
 
 static void a_view_that_cannot_be_made_takes_no_other_out_of_the_queue(void **state)
@@ -175,6 +175,25 @@ static void a_view_that_cannot_be_made_takes_no_other_out_of_the_queue(void **st
     render_all(f);
     assert_true(visible(f, "talk.txt"));
     assert_true(visible(f, "other.md"));
+}
+
+static int remove_the_cache(struct fixture *f)
+{
+    scratch_remove(strdup(f->views_path));
+    return 0;
+}
+
+static void a_cache_that_is_removed_while_a_view_is_made_costs_no_view(void **state)
+{
+    struct fixture *f = *state;
+    transcribe(f, "talk.wav", 1);
+    for_fsync = f;
+    instead_of_fsync = remove_the_cache;
+    render_all(f);
+    assert_null(instead_of_fsync);
+    assert_true(visible(f, "talk.txt"));
+    assert_true(visible(f, "talk.srt"));
+    assert_true(visible(f, "talk.json"));
 }
 
 static void *announce(void *arg)
@@ -242,6 +261,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     static const struct CMUnitTest tests[] = {
         CASE(a_view_that_cannot_be_made_takes_no_other_out_of_the_queue),
+        CASE(a_cache_that_is_removed_while_a_view_is_made_costs_no_view),
         CASE(without_an_announcer_every_outcome_is_told),
         CASE(a_result_that_is_lost_is_not_searched),
         CASE(a_result_that_is_ready_for_a_rerun_is_searched),
