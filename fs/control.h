@@ -105,7 +105,7 @@ struct control_config {
     void (*engine)(void *context, char *line, size_t size);
     /* False: no paid service is used. May be NULL. */
     bool (*spending)(void *context, struct spending_report *report);
-    /* True, and a line, while the index or the disk is in trouble. */
+    /* True, and a line, while the index or the disk is in trouble, or settings of a folder have a mistake. */
     bool (*trouble)(void *context, char *line, size_t size);
     /* What only a status of everything says: days, disk, cache. May be NULL. */
     void (*all)(void *context, struct report_all *all);

@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "backend/base/buffer.h"
+#include "backend/base/cleanup.h"
 #include "cache/index.h"
 #include "fs/control_status.h"
+#include "fs/inbox/folders.h"
 #include "fs/inbox/wording.h"
 #include "fs/jobs/ledger.h"
 #include "fs/library.h"
@@ -21,11 +23,42 @@ void reporter_engine(void *context, char *line, size_t size)
     r->recognisers->chosen->operations->describe(r->recognisers->chosen, line, size);
 }
 
+struct first_mistake {
+    const struct wording *wording;
+    char *line;
+    size_t size;
+    int files;
+};
+
+static void on_mistake(void *context, const struct folders_mistake *m)
+{
+    struct first_mistake *first = context;
+    const struct wording *w = first->wording;
+    const struct folder_mistake *what = m->mistakes->items;
+    cleanup_buffer struct buffer file = {0}, where = {0};
+    if (!m->mistakes->count || first->files++)
+        return;
+    status_escape(m->path, &file);
+    if (what->line)
+        buffer_printf(&where, say(w, "line %d: "), what->line);
+    snprintf(first->line, first->size,
+             m->held ? say(w, "inbox/%s%s%s has a mistake (%s%s). Until it is corrected, nothing is sent from there.")
+                     : say(w, "inbox/%s%s%s has a mistake (%s%s). Until it is corrected, what was right before is in force."),
+             file.data ? file.data : "", *m->path ? "/" : "", m->name, where.data ? where.data : "", what->reason);
+}
+
+/* The first mistake in the settings of folders, or in names of speakers. */
+static bool mistake_in(const struct reporter *r, const struct wording *w, char *line, size_t size)
+{
+    struct first_mistake first = {.wording = w, .line = line, .size = size};
+    return r->folders && folders_each_mistake(r->folders, "", on_mistake, &first) == 0 && first.files > 0;
+}
+
 static bool trouble_in(const struct reporter *r, const struct wording *w, char *line, size_t size)
 {
     struct error err = {0};
     if (!index_trouble(r->index, &err))
-        return false;
+        return mistake_in(r, w, line, size);
     const char *todo = strcmp(err.code, "index.full") == 0     ? say(w, "make room on the disk")
                        : strcmp(err.code, "index.locked") == 0 ? say(w, "another program has it open")
                                                                : say(w, "see whether the disk is well");

@@ -11,6 +11,7 @@
 #include "fs/mount/mount.h"
 
 struct buffer;
+struct folders;
 struct index;
 struct ledger;
 struct library;
@@ -23,6 +24,7 @@ struct reporter {
     struct index *index;
     struct library *library;
     struct ledger *ledger;
+    struct folders *folders;
     const struct recognisers *recognisers;
     struct usage *usage;
     struct limits limits;          /* of spending, for all */

@@ -468,6 +468,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     if (!s->explainer)
         return error_set(err, ERROR_TRANSIENT, ENOMEM, "start.memory", "out of memory");
     s->reporter = (struct reporter){.index = s->index,
+                                    .folders = s->folders,
                                     .library = s->library,
                                     .ledger = s->ledger,
                                     .recognisers = &s->recognisers,

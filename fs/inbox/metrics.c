@@ -70,7 +70,7 @@ void status_metrics(const struct status_report *r, struct buffer *out)
     }
     put_family("held", "gauge", "", "1 while a limit of spending holds jobs back.", out);
     buffer_printf(out, "scribefs_held %d\n", r->spending && r->spending->held_until > 0);
-    put_family("trouble", "gauge", "", "1 while the index or the disk is in trouble.", out);
+    put_family("trouble", "gauge", "", "1 while the index or the disk is in trouble, or settings of a folder have a mistake.", out);
     buffer_printf(out, "scribefs_trouble %d\n", r->trouble != NULL);
     if (all->space.known) {
         put_bytes("store_size_bytes", "Size of the filesystem of the store.", all->space.size, out);

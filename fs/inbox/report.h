@@ -40,7 +40,7 @@ struct status_report {
     size_t count;
     size_t counts[ITEM_STATES]; /* of all recordings */
     const char *engine;         /* a line about the recogniser */
-    const char *trouble;        /* a line about the index or the disk, or NULL */
+    const char *trouble;        /* a line about the index, the disk, or a mistake in settings of folders; or NULL */
     const struct spending_report *spending; /* NULL: no paid service is used */
     /* Of the whole mount only; NULL where the report is about a part of it. */
     const struct report_all {

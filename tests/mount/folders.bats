@@ -97,6 +97,20 @@ state_is() { # NAME STATE
     transcribed "$INBOX/three"
 }
 
+@test "a mistake in a folder's settings is told at the top of the mount until it is corrected" {
+    local file=$INBOX/talks/.scribefs.conf told='inbox/talks/\.scribefs\.conf has a mistake'
+    start_mount
+    save "$file" 'skip = yes\nquite = 1\n'
+    wait_for contains "$MNT/status.txt" "^Attention: $told \(line 2: .*quite.*\)\. .* nothing is sent from there"
+    wait_for contains "$MNT/status.html" "$told"
+    assert_contains "$("$SCRIBECTL" -s "$STORE" status 2>&1)" "$told"
+    save "$file" 'skip = yes\n'
+    wait_for refute contains "$MNT/status.txt" "$told"
+    wait_for refute contains "$MNT/status.html" "$told"
+    save "$file" 'skip = yes\nquite = 1\n'
+    wait_for contains "$MNT/status.txt" "$told .* what was right before is in force"
+}
+
 @test "settings that are written into the store behind the mount's back count" {
     start_mount
     mkdir "$RAW/outside"
