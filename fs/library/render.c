@@ -108,6 +108,10 @@ void library_result_lost(struct library *lib, const struct digest *key)
     if (!job || job->state != JOB_DONE)
         return;
     job_tell_result(lib, job, false);
+    /* What is made instead may be another: no view of the old one may come back. */
+    for (const struct recording *r = job->recordings; r; r = r->job_next)
+        for (struct link *l = r->links; l; l = l->next)
+            link_revise(lib, l);
     job_enqueue(lib, job);
     job_store(lib, job);
     index_history(lib->index, key, "lost", "the result in the cache was damaged");

@@ -117,13 +117,22 @@ static void claim(struct fixture *f)
     job_start_clear(&start);
 }
 
+static void put_words(struct fixture *f, const struct digest *key, const char *words)
+{
+    char transcript[300];
+    struct result_writer *w;
+    snprintf(transcript, sizeof transcript,
+             "{\"schema\":\"scribefs-transcript/1\",\"sentences\":["
+             "{\"begin_ms\":0,\"end_ms\":900,\"channel\":0,\"text\":\"%s\"}]}",
+             words);
+    assert_int_equal(results_begin(f->results, key, &w), 0);
+    assert_int_equal(result_add(w, "transcript.json", transcript, strlen(transcript)), 0);
+    assert_int_equal(result_commit(w), 0);
+}
+
 static void put_result(struct fixture *f, const struct digest *key)
 {
-    static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
-    struct result_writer *w;
-    assert_int_equal(results_begin(f->results, key, &w), 0);
-    assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
-    assert_int_equal(result_commit(w), 0);
+    put_words(f, key, "hello");
 }
 
 static void transcribe(struct fixture *f, const char *name, int what)
@@ -225,20 +234,45 @@ static void without_an_announcer_every_outcome_is_told(void **state)
     assert_int_equal(f->told_failed, 1);
 }
 
-static void a_result_that_is_lost_is_not_searched(void **state)
+/* The result of job 1 is damaged, and that is noticed. */
+static void lose(struct fixture *f)
 {
-    struct fixture *f = *state;
     char hex[DIGEST_HEX], path[100];
     struct digest key = key_of(1);
     struct view view;
-    transcribe(f, "talk.wav", 1);
-    render_all(f);
-    assert_int_equal(f->shown, 1);
     digest_hex(&key, hex);
     snprintf(path, sizeof path, "%.2s/%s/transcript.json", hex, hex);
     cleanup_free char *file = scratch_join(f->results_path, path);
     assert_int_equal(truncate(file, 3), 0);
     assert_int_equal(library_find_unlisted(f->lib, inbox, "talk.md", &view), -ENOENT);
+}
+
+static void a_view_on_its_way_out_does_not_come_back_with_what_was_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = key_of(1);
+    struct view before, after;
+    transcribe(f, "talk.wav", 1);
+    library_set_announcing(f->lib, true);
+    render_all(f);
+    assert_int_equal(library_confirm_view(f->lib, inbox, "talk.srt", &before), 0);
+    lose(f);
+    assert_false(visible(f, "talk.srt")); /* and nobody has announced that yet */
+    claim(f);
+    put_words(f, &key, "other words");
+    library_job_done(f->lib, &key, 1000);
+    render_all(f);
+    assert_int_equal(library_find_view(f->lib, inbox, "talk.srt", false, &after), 0);
+    assert_int_equal(after.size, before.size + (off_t)strlen("other words") - (off_t)strlen("hello"));
+}
+
+static void a_result_that_is_lost_is_not_searched(void **state)
+{
+    struct fixture *f = *state;
+    transcribe(f, "talk.wav", 1);
+    render_all(f);
+    assert_int_equal(f->shown, 1);
+    lose(f);
     assert_int_equal(f->shown, 0);
     library_remove_name(f->lib, inbox, "talk.wav");
     assert_int_equal(f->shown, 0);
@@ -263,6 +297,7 @@ int main(void)
         CASE(a_view_that_cannot_be_made_takes_no_other_out_of_the_queue),
         CASE(a_cache_that_is_removed_while_a_view_is_made_costs_no_view),
         CASE(without_an_announcer_every_outcome_is_told),
+        CASE(a_view_on_its_way_out_does_not_come_back_with_what_was_lost),
         CASE(a_result_that_is_lost_is_not_searched),
         CASE(a_result_that_is_ready_for_a_rerun_is_searched),
     };
