@@ -259,6 +259,18 @@ static void check_fuse(struct check *c)
         say_line(c, "FUSE", true, "can be mounted");
 }
 
+/* Keys that everybody on this machine may read. That one cannot be read at all is said by who needs it. */
+static void check_keys(struct check *c)
+{
+    const struct options *o = c->options;
+    const char *const files[] = {o->cloud.key_file ? o->cloud.key_file : getenv("DASHSCOPE_API_KEY_FILE_PATH"),
+                                 o->cloud.publish.key_file, o->server.key_file, o->hooks.webhook_secret_file};
+    struct stat st;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i] && stat(files[i], &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))
+            say_line(c, "key", false, "%s can be read by everybody on this machine: chmod 600 it", files[i]);
+}
+
 static void on_asked(void *context, const struct error *err, int64_t server_time_s)
 {
     struct check *c = context;
@@ -322,8 +334,10 @@ int check_all(struct options *given, bool json)
         check_folders(&c);
     }
     check_fuse(&c);
-    if (rc == 0)
+    if (rc == 0) {
+        check_keys(&c);
         check_recognisers(&c);
+    }
     if (taken)
         options_free(&of_daemon);
     return c.to_do ? EXIT_FAILED : EXIT_OK;

@@ -145,6 +145,15 @@ state_is() { # FILE STATE
     assert_equal "$CODE" 3
     assert_contains "$SAID" '^TO DO  folders: inbox/a/\.scribefs\.conf:2: .*bogus'
     assert_contains "$SAID" '^TO DO  settings: .*scribefs\.conf:2: .*workers'
+    echo sk-1 >"$T/key"
+    chmod 644 "$T/key"
+    printf '[hooks]\nwebhook_secret_file = %s\n' "$T/key" >"$STORE/scribefs.conf"
+    ctl check
+    assert_contains "$SAID" "^TO DO  key: $T/key can be read by everybody"
+    chmod 640 "$T/key"
+    ctl check
+    refute grep -q '  key: ' <<<"$SAID"
+    printf '[jobs]\nworkers = many\n' >"$STORE/scribefs.conf"
     ctl check --json
     assert_equal "$CODE" 3
     jq -es 'all(.[]; (.check | type == "string") and (.ok | type == "boolean") and (.text | length > 0))' <<<"$SAID"
