@@ -42,13 +42,13 @@
 #include "fs/jobs/ledger.h"
 #include "fs/jobs/pool.h"
 #include "fs/jobs/runner.h"
-#include "fs/jobs/spending.h"
 #include "fs/layout.h"
 #include "fs/library.h"
 #include "fs/log.h"
 #include "fs/network.h"
 #include "fs/mount/mount.h"
 #include "fs/options.h"
+#include "fs/paying.h"
 #include "fs/program.h"
 #include "fs/recognisers.h"
 #include "fs/records.h"
@@ -79,8 +79,7 @@ struct service {
     struct records records;
     struct reporter reporter;
     struct recognisers recognisers;
-    struct spending spending;
-    struct limits limits; /* of all */
+    struct paying paying;
     struct explainer *explainer;
     struct folders *folders; /* what holds in each */
     struct apply *apply;
@@ -119,7 +118,7 @@ static void do_settings(void *arg)
 {
     struct service *s = arg;
     atomic_store(&s->settings_posted, false);
-    spending_clear(&s->spending);
+    spending_clear(&s->paying.spending);
     if (library_forget_holds(s->library) && s->runner)
         runner_look(s->runner);
 }
@@ -368,35 +367,6 @@ static int start_folders(struct service *s, const struct options *o, struct erro
     return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
 }
 
-/* ---- spending ---- */
-
-static struct amount on_sent(void *context, const char *folder, int day_or_month)
-{
-    const struct service *s = context;
-    struct paid paid = ledger_paid(s->ledger, folder, day_or_month, s->spending.currency);
-    return (struct amount){.ms = paid.ms,
-                           .micro = paid.micro + paid.unpriced_ms * s->spending.micro_per_second / 1000};
-}
-
-static struct limits on_limits(void *context, const char *folder)
-{
-    const struct service *s = context;
-    const struct folder_settings *settings = folders_get(s->folders, folder);
-    struct limits limits = settings->limits;
-    folders_put(settings);
-    return limits;
-}
-
-static void set_limits(struct service *s, const struct options *o)
-{
-    s->limits = o->limits;
-    s->spending = (struct spending){.sent = on_sent,
-                                    .limits = on_limits,
-                                    .context = s,
-                                    .micro_per_second = s->recognisers.micro_per_second};
-    memcpy(s->spending.currency, s->recognisers.currency, sizeof s->spending.currency);
-}
-
 static int start_parts(struct service *s, const struct options *o, struct error *err)
 {
     int rc = loop_new(&s->loop);
@@ -413,10 +383,10 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     rc = recognisers_new(s->loop, o, &s->recognisers, err);
     if (rc != 0)
         return rc;
-    set_limits(s, o);
     rc = start_folders(s, o, err);
     if (rc != 0)
         return rc;
+    paying_begin(&s->paying, s->ledger, s->folders, s->recognisers.currency, s->recognisers.micro_per_second);
     rc = intake_new(&(struct intake_config){.inbox_fd = s->layout.inbox_fd,
                                             .library = s->library,
                                             .loop = s->loop,
@@ -444,7 +414,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .index = s->index,
                                                 .results = s->results,
                                                 .ledger = s->ledger,
-                                                .spending = &s->spending,
+                                                .spending = &s->paying.spending,
                                                 .loop = s->loop,
                                                 .pool = s->pool,
                                                 .backends = s->recognisers.backends,
@@ -472,7 +442,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                     .library = s->library,
                                     .ledger = s->ledger,
                                     .recognisers = &s->recognisers,
-                                    .limits = s->limits,
+                                    .limits = o->limits,
                                     .usage = s->usage,
                                     .wording = s->wording,
                                     .state_fd = s->layout.state_fd,
@@ -694,7 +664,7 @@ void service_free(struct service *s)
     }
     hooks_free(s->hooks);
     runner_free(s->runner);
-    spending_clear(&s->spending);
+    spending_clear(&s->paying.spending);
     intake_free(s->intake);
     pool_free(s->pool);
     apply_free(s->apply);

@@ -383,11 +383,11 @@ static const struct {
       {.step = {"2026-11-02 08:00", 50, SPENDING_FINE, IS_SENT}}}},
     {"a folder's limit is that of all below it, and of nobody else",
      {{"", {.minutes_per_day = 60}}, {"a", {.minutes_per_day = 20}}, {"a/b", {.minutes_per_day = 10}}},
-     {{.step = {"2026-11-02 08:00", 10, SPENDING_FINE, IS_SENT}, .folder = "a/b"},
+     {{.step = {"2026-11-02 08:00", 30, SPENDING_FINE, GOES_ON}, .folder = "ab"},
+      {.step = {"2026-11-02 08:00", 10, SPENDING_FINE, IS_SENT}, .folder = "a/b"},
       {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "a/b/c", .code = "limit.folder_day", .until = "2026-11-03 00:00"},
       {.step = {"2026-11-02 08:00", 10, SPENDING_FINE, GOES_ON}, .folder = "a/d"},
       {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "a", .code = "limit.folder_day"},
-      {.step = {"2026-11-02 08:00", 30, SPENDING_FINE, IS_SENT}, .folder = "ab"},
       {.step = {"2026-11-02 08:00", 11, SPENDING_LATER, GOES_ON}, .folder = "c", .code = "limit.day"},
       {.step = {"2026-11-02 08:00", 1, SPENDING_LATER, GOES_ON}, .folder = "", .code = "limit.day"}}},
 };
