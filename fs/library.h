@@ -121,6 +121,23 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
 /* Owner, mode or ACL of this file changed: if it is a recording, the kernel is told to look at its views again. */
 void library_rights_changed(struct library *lib, struct file_id id);
 
+/* ---- What a folder itself says
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* The text of SETTINGS_ERROR_NAME in a directory. It is a view like a status text, with owner, mode and ACL of a file in the
+ * same directory. */
+struct folder_note {
+    struct file_id directory;
+    const char *path;       /* of the directory */
+    struct file_id file;    /* whose rights it has, */
+    const char *file_name;  /* in that directory */
+    struct timespec mtime;
+    const char *text;
+};
+/* All of these texts at `path` and below: others go. One that was deleted comes back when it says something else. Not
+ * stored: said again at each start. A directory that is known at another path is left out. 0 or -ENOMEM. */
+int library_set_notes(struct library *lib, const char *path, const struct folder_note *notes, size_t count);
+
 /* ---- How views look, and that they are made
  * ---------------------------------------------------------------------------------------- */
 

@@ -361,6 +361,7 @@ static int start_folders(struct service *s, const struct options *o, struct erro
                                               .folders = s->folders,
                                               .loop = s->loop,
                                               .pool = s->pool,
+                                              .wording = s->wording,
                                               .changed = on_settings,
                                               .context = s},
                        &s->apply);

@@ -1,7 +1,7 @@
 /* From settings files and names of speakers to the library.
  *
- * Lock order: a->reading (held while files with names are read), then a->lock, which is innermost, with those
- * inside the library and the folders. */
+ * Lock order: a->reading (held while files with names are read) or a->telling (while mistakes are told), then
+ * a->lock, which is innermost, with those inside the library and the folders. */
 #include "fs/inbox/apply.h"
 
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "backend/base/cleanup.h"
 #include "backend/base/loop.h"
 #include "fs/inbox/remembered.h"
+#include "fs/inbox/settings_error.h"
 #include "fs/inbox/speakers.h"
 #include "fs/jobs/pool.h"
 
@@ -34,7 +35,7 @@ struct names_file {
 
 struct apply {
     struct apply_config config;
-    pthread_mutex_t reading;
+    pthread_mutex_t reading, telling;
     struct remembered *remembered; /* under reading */
     pthread_mutex_t lock;
     struct names_file *files; /* under lock */
@@ -76,6 +77,16 @@ static void later(struct apply *a, void (*run)(struct task *task), struct file_i
     if (atomic_load(&a->stopping) || !t->path || !t->name ||
         pool_submit_urgent(a->config.pool, task_run, t) != 0)
         task_free(t);
+}
+
+/* ---- mistakes ---- */
+
+/* What is known by now, and not an earlier state of it, is what is told last. */
+static void tell_mistakes(struct apply *a, const char *path)
+{
+    pthread_mutex_lock(&a->telling);
+    settings_error_tell(a->config.library, a->config.folders, a->config.inbox_fd, a->config.wording, path);
+    pthread_mutex_unlock(&a->telling);
 }
 
 /* ---- policies ---- */
@@ -214,7 +225,8 @@ static void apply_look_of(struct apply *a, const struct known_name *n)
         library_set_look(a->config.library, n->directory, n->name, said || rc == 1 ? &look : NULL);
     pthread_mutex_unlock(&a->reading);
     look_clear(&look);
-    (void)news;
+    if (news)
+        tell_mistakes(a, n->path);
 }
 
 /* ---- directories ---- */
@@ -262,6 +274,7 @@ static void look_again_soon(struct apply *a)
 
 static void on_changed(void *context, const char *path)
 {
+    tell_mistakes(context, path);
     apply_below(context, path, true);
 }
 
@@ -281,7 +294,7 @@ void apply_look(struct apply *a, const char *path)
     cleanup_free char *changed = NULL;
     bool again = folders_look(a->config.folders, path, &changed);
     if (changed)
-        apply_below(a, changed, true);
+        on_changed(a, changed);
     if (again)
         look_again_soon(a);
 }
@@ -305,12 +318,14 @@ void apply_begin(struct apply *a)
 {
     look_at_all(a, "");
     apply_below(a, "", false);
+    tell_mistakes(a, "");
 }
 
 void apply_everything(struct apply *a, const char *path)
 {
     look_at_all(a, path);
     apply_below(a, path, true);
+    tell_mistakes(a, path);
 }
 
 void apply_recording(struct apply *a, struct file_id id)
@@ -354,8 +369,9 @@ static void names_task(struct task *t)
             apply_look_of(t->apply, &names[i]);
         read |= by_base || by_name;
     }
-    if (!read) /* nobody's: what was wrong with it is no matter any more */
-        folders_note(t->apply->config.folders, t->path, t->name, NULL);
+    /* Nobody's: what was wrong with it is no matter any more. */
+    if (!read && folders_note(t->apply->config.folders, t->path, t->name, NULL))
+        tell_mistakes(t->apply, t->path);
     known_names_free(names, count);
 }
 
@@ -417,6 +433,7 @@ int apply_new(const struct apply_config *config, struct apply **out)
         return -ENOMEM;
     a->config = *config;
     pthread_mutex_init(&a->reading, NULL);
+    pthread_mutex_init(&a->telling, NULL);
     pthread_mutex_init(&a->lock, NULL);
     a->timer = loop_timer(config->loop, on_timer, a);
     int rc = a->timer ? remembered_open(config->state_fd, &a->remembered) : -ENOMEM;
@@ -447,6 +464,7 @@ void apply_free(struct apply *a)
     loop_timer_free(a->timer);
     remembered_free(a->remembered);
     pthread_mutex_destroy(&a->reading);
+    pthread_mutex_destroy(&a->telling);
     pthread_mutex_destroy(&a->lock);
     free(a);
 }

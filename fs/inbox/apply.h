@@ -3,7 +3,9 @@
  * goes.
  *
  * The names in talk.speakers.txt are remembered for the recording: when it is renamed they stay, until there
- * is such a file under its new name; when the file is deleted they go. */
+ * is such a file under its new name; when the file is deleted they go.
+ *
+ * A mistake in one of these files is told in its folder (settings_error.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -14,6 +16,7 @@
 struct apply;
 struct loop;
 struct pool;
+struct wording;
 
 struct apply_config {
     int inbox_fd, state_fd; /* stay the caller's */
@@ -22,6 +25,7 @@ struct apply_config {
     struct folders *folders;
     struct loop *loop;
     struct pool *pool;
+    const struct wording *wording; /* of what is told in the folders; NULL: English */
     void (*changed)(void *context); /* something else holds in some folder; any thread */
     void *context;
 };

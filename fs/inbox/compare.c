@@ -13,6 +13,7 @@
 
 #include "backend/base/cleanup.h"
 #include "fs/inbox/apply.h"
+#include "fs/inbox/folder.h"
 #include "fs/inbox/intake_private.h"
 #include "fs/inbox/names.h"
 #include "fs/inbox/scan.h"
@@ -275,6 +276,11 @@ static void scan_found(void *context, const struct place *place, const struct st
 {
     struct scanning *s = context;
     struct seen seen = {.st = *st};
+    if (folder_is_settings_file(place->name)) {
+        if (!s->sure)
+            intake_heeds(s->in, place);
+        return;
+    }
     s->seen += !s->sure;
     enum verdict verdict = judge(s->in, place, &seen, ANYTHING);
     if (verdict == AGREES || verdict == LATER)

@@ -10,6 +10,7 @@
 #include "backend/base/buffer.h"
 #include "backend/base/cleanup.h"
 #include "fs/inbox/user_text.h"
+#include "fs/inbox/wording.h"
 #include "fs/settings.h"
 
 enum { NAME_MOST = 100 /* bytes of a speaker's name */, NUMBER_MOST = 100 };
@@ -42,22 +43,27 @@ void folder_mistakes_clear(struct folder_mistakes *mistakes)
     *mistakes = (struct folder_mistakes){0};
 }
 
-void folder_describe_mistakes(const char *file_name, const struct folder_mistakes *mistakes, bool held,
-                              struct buffer *out)
+void folder_describe_mistakes(const struct wording *w, const char *file_name, const struct folder_mistakes *mistakes,
+                              bool held, struct buffer *out)
 {
-    buffer_printf(out, "%s cannot be used as it is:\n\n", file_name);
+    buffer_printf(out, say(w, "%s has a mistake:"), file_name);
+    buffer_puts(out, "\n\n");
     for (size_t i = 0; i < mistakes->count; i++) {
-        if (mistakes->items[i].line)
-            buffer_printf(out, "  line %d: %s.\n", mistakes->items[i].line, mistakes->items[i].reason);
+        const struct folder_mistake *m = &mistakes->items[i];
+        buffer_puts(out, "  ");
+        if (m->line)
+            buffer_printf(out, say(w, "line %d: %s"), m->line, m->reason);
         else
-            buffer_printf(out, "  %s.\n", mistakes->items[i].reason);
+            buffer_puts(out, m->reason);
+        buffer_puts(out, "\n");
     }
-    buffer_printf(out,
-                  "\nWhat to do: correct %s with any text editor and save it. This file then goes away by "
-                  "itself.\n%s\n",
-                  file_name,
-                  held ? "Until then nothing in this folder and those below it is sent to a service."
-                       : "Until then the settings from before the mistake are in force.");
+    buffer_puts(out, "\n");
+    buffer_printf(out, say(w, "What to do: correct %s with any text editor and save it. This file then goes away by itself."),
+                  file_name);
+    buffer_printf(out, "\n%s\n",
+                  say(w, held ? SAID("Until then nothing in this folder and those below it is sent to a service.")
+                         : mistakes->rest_counts ? SAID("Until then everything else in it counts.")
+                                                 : SAID("Until then the settings from before the mistake are in force.")));
 }
 
 /* ---- what a line means ---- */

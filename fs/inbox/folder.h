@@ -11,6 +11,7 @@
 #include "fs/options.h"
 
 struct buffer;
+struct wording;
 
 /* Both are accepted; where both are, the first one counts. (Many programs on a share do not show names that
  * begin with a dot.) */
@@ -35,6 +36,7 @@ struct folder_mistake {
 struct folder_mistakes {
     struct folder_mistake *items;
     size_t count;
+    bool rest_counts; /* what is right in the file is in force all the same */
 };
 
 /* Reads the bytes of a settings file. 0, also with mistakes in it: all of them are in *mistakes and *file has
@@ -74,7 +76,8 @@ int folder_settings_apply(struct folder_settings *settings, const struct folder_
 int folder_wishes(const struct folder_settings *settings, enum backend_choice backend,
                   struct backend_overrides *out);
 
-/* What is wrong with one file, and what to do, for people; `held`: nothing is sent meanwhile, else the
- * settings before the mistake are in force. */
-void folder_describe_mistakes(const char *file_name, const struct folder_mistakes *mistakes, bool held,
-                              struct buffer *out);
+/* What is wrong with one file, what to do, and what is in force meanwhile, for people, in their language (NULL: English; the
+ * reasons are English). `held`: nothing is sent; else the rest of the file if it counts, or the settings before the
+ * mistake. */
+void folder_describe_mistakes(const struct wording *w, const char *file_name, const struct folder_mistakes *mistakes,
+                              bool held, struct buffer *out);

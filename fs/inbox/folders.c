@@ -326,6 +326,7 @@ static bool parse(struct folders *f, const struct found *found, bool has_own, st
         int rc = remembered_put(f->remembered, name, found->data, found->len);
         if (rc != 0)
             f->config.log(LOG_WARNING, "the settings of a folder cannot be remembered: %s", strerror(-rc));
+        mistakes->rest_counts = true;
         if (found->both)
             folder_mistake_add(mistakes, 0, "there is also a file %s; only %s counts, remove one of them",
                                FOLDER_FILE_PLAIN, FOLDER_FILE);
@@ -423,11 +424,13 @@ static bool look_at(struct folders *f, const char *path, bool *again)
             folder_file_clear(&k->own);
             k->own = own;
         }
-        folder_mistakes_clear(&k->mistakes);
-        k->mistakes = mistakes;
+        if (!found.unsettled) { /* what was told stays until it is read again */
+            folder_mistakes_clear(&k->mistakes);
+            k->mistakes = mistakes;
+            k->unsure = unsure;
+        }
         k->name = found.name;
         k->file = found.file;
-        k->unsure = unsure;
         k->unsettled = found.unsettled;
         inherit_below(f, path);
         tidy(f, k);
@@ -499,7 +502,7 @@ bool folders_look_again(struct folders *f, void (*changed)(void *context, const 
 
 static int copy_mistakes(struct folder_mistakes *to, const struct folder_mistakes *from)
 {
-    *to = (struct folder_mistakes){0};
+    *to = (struct folder_mistakes){.rest_counts = from->rest_counts};
     for (size_t i = 0; i < from->count; i++)
         if (folder_mistake_add(to, from->items[i].line, "%s", from->items[i].reason) != 0) {
             folder_mistakes_clear(to);

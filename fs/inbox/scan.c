@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "backend/base/cleanup.h"
+#include "fs/inbox/folder.h"
 #include "fs/inbox/names.h"
 
 struct waiting {
@@ -64,7 +65,7 @@ static int visit(struct walk *w, const char *path, void *parent)
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
         bool may_be_directory = e->d_type == DT_DIR || e->d_type == DT_UNKNOWN;
-        bool named = v->found && name_classify(e->d_name) == NAME_RECORDING;
+        bool named = v->found && (name_classify(e->d_name) == NAME_RECORDING || folder_is_settings_file(e->d_name));
         if (!named && !may_be_directory)
             continue;
         struct store_stat st;

@@ -1,4 +1,4 @@
-/* A walk over the inbox that finds the recordings in it. */
+/* A walk over the inbox that finds the recordings in it, and the settings files of folders. */
 #pragma once
 
 #include <stdatomic.h>
@@ -10,7 +10,7 @@ struct scan_visitor {
     /* A directory, before its entries are read; a directory comes before those in it. The descriptor is borrowed.
      * What it returns is `parent` for those, which is NULL for the first. */
     void *(*entered)(void *context, void *parent, int fd, const char *path, struct file_id id);
-    /* A regular file whose name makes it a recording. */
+    /* A regular file whose name makes it one of these. */
     void (*found)(void *context, const struct place *place, const struct store_stat *st);
     void *context;
 };

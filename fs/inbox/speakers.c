@@ -58,7 +58,7 @@ static int on_line(const char *line, int number, struct render_look *look, struc
 
 int speakers_parse(const char *data, size_t len, struct render_look *look, struct folder_mistakes *mistakes)
 {
-    *mistakes = (struct folder_mistakes){0};
+    *mistakes = (struct folder_mistakes){.rest_counts = true};
     cleanup_free char *text = NULL;
     int rc = user_text(data, len, &text), number = 0;
     if (rc == -EILSEQ)

@@ -87,6 +87,9 @@ struct folder {
     char *path;
     struct link *names;
     struct link *bases;
+    struct link *note; /* its own text (notes.c), or NULL */
+    char *note_text;
+    bool note_wanted; /* a note that is wanted and absent was deleted by somebody */
     UT_hash_handle by_id;
     UT_hash_handle by_path;
 };
@@ -368,6 +371,21 @@ bool view_is_current(const struct link *link, const struct shown *v);
 /* It is rendered: shows it, as far as that is (still) wanted. size -1: it cannot be made of this result. */
 void view_rendered(struct library *lib, struct link *link, enum view_format format, const struct digest *key,
                    off_t size);
+
+/* It is wanted, and can be shown. `other`: it is another text than before. */
+void view_show(struct library *lib, struct link *link, struct shown *v, bool other);
+/* It was wanted and is not any more. */
+void view_withdraw(struct library *lib, struct link *link, struct shown *v);
+
+/* ---- what a folder itself says (notes.c) ---- */
+/* The folder's text, if it is there and has that name; NULL. */
+struct link *note_at(const struct folder *folder, const char *name);
+/* 0, -ENOMEM, or -ESTALE when there is another text. */
+int note_open(struct library *lib, const struct view *view, struct view_content *out);
+void note_withdraw(struct library *lib, struct folder *folder);
+/* Frees it if nobody wants or sees it, and then its folder. */
+void note_tidy(struct library *lib, struct folder *folder);
+void note_clear(struct library *lib, struct folder *folder); /* at the end */
 
 /* ---- how they look (looks.c) ---- */
 const struct shared_look *link_look(const struct library *lib, const struct link *link);

@@ -104,8 +104,7 @@ static int64_t gone_at(const struct link *l)
     return l->recording ? 0 : l->folder->linger_ms;
 }
 
-/* It was wanted and is not any more. */
-static void view_withdraw(struct library *lib, struct link *l, struct shown *v)
+void view_withdraw(struct library *lib, struct link *l, struct shown *v)
 {
     if (v->state == VIEW_PENDING)
         v->state = VIEW_ABSENT;
@@ -120,8 +119,7 @@ static void view_withdraw(struct library *lib, struct link *l, struct shown *v)
         invalidate(lib, l, v->format);
 }
 
-/* It is wanted, and can be shown. `other`: it is another text than before. */
-static void view_show(struct library *lib, struct link *l, struct shown *v, bool other)
+void view_show(struct library *lib, struct link *l, struct shown *v, bool other)
 {
     switch (v->state) {
     case VIEW_ABSENT:
@@ -335,6 +333,17 @@ void library_announced(struct library *lib, const struct announcement *a, int re
     changed(lib);
 }
 
+/* Nobody announces any more what waits for that. */
+static void link_announced_all(struct library *lib, struct link *l)
+{
+    for (unsigned i = 0; i < l->view_count; i++)
+        if (l->views[i].state == VIEW_PENDING) {
+            l->views[i].state = VIEW_VISIBLE;
+            invalidate(lib, l, l->views[i].format);
+            link_tell(lib, l);
+        }
+}
+
 void library_set_announcing(struct library *lib, bool on)
 {
     LIBRARY_LOCK(lib);
@@ -343,13 +352,12 @@ void library_set_announcing(struct library *lib, bool on)
         return;
     struct folder *f, *next;
     HASH_ITER(by_id, lib->folders_by_id, f, next)
-    for (struct link *l = f->names; l; l = l->by_name.next)
-        for (unsigned i = 0; i < l->view_count; i++)
-            if (l->views[i].state == VIEW_PENDING) {
-                l->views[i].state = VIEW_VISIBLE;
-                invalidate(lib, l, l->views[i].format);
-                link_tell(lib, l);
-            }
+    {
+        for (struct link *l = f->names; l; l = l->by_name.next)
+            link_announced_all(lib, l);
+        if (f->note)
+            link_announced_all(lib, f->note);
+    }
     changed(lib);
 }
 
@@ -395,7 +403,7 @@ static void describe(struct library *lib, const struct link *l, enum view_format
                          .size = v->size,
                          .mtime = v->mtime};
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
-    if (!view_is_status(format)) {
+    if (!view_is_status(format) || format == VIEW_SETTINGS_ERROR) {
         view_set_version(out);
         return;
     }
@@ -441,7 +449,8 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
     *entries = NULL;
     *count = 0;
     struct folder *f = folder_by_id(lib, directory);
-    size_t room = 0, n = 0;
+    const struct link *note = f ? note_at(f, SETTINGS_ERROR_NAME) : NULL;
+    size_t room = note ? 1 : 0, n = 0;
     for (const struct link *l = f ? f->names : NULL; l; l = l->by_name.next)
         room += l->view_count;
     if (!room)
@@ -459,6 +468,11 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
             list[n].format = i;
             n += !is_anothers(f, l, list[n].name);
         }
+    enum view_format format;
+    if (note && note->views[0].state == VIEW_VISIBLE && link_of_view(f, SETTINGS_ERROR_NAME, &format) == note) {
+        list[n] = (struct view_entry){.recording = note->last, .format = VIEW_SETTINGS_ERROR};
+        strcpy(list[n++].name, SETTINGS_ERROR_NAME);
+    }
     *entries = list;
     *count = n;
     return 0;
@@ -488,6 +502,8 @@ static int open_status(struct library *lib, const struct view *view, struct view
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out)
 {
     *out = (struct view_content){.fd = -1};
+    if (view->format == VIEW_SETTINGS_ERROR)
+        return note_open(lib, view, out);
     return view_is_status(view->format) ? open_status(lib, view, out) : library_open_rendered(lib, view, out);
 }
 

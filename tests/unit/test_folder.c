@@ -170,8 +170,8 @@ static void all_mistakes_are_listed_and_told_in_plain_words(void **state)
     cleanup_buffer struct buffer out = {0};
     assert_int_equal(folder_parse(text, strlen(text), &file, &mistakes), 0);
     assert_int_equal(mistakes.count, 2);
-    folder_describe_mistakes(FOLDER_FILE, &mistakes, true, &out);
-    static const char *const parts[] = {".scribefs.conf cannot be used", "line 1: backend=cloud",
+    folder_describe_mistakes(NULL, FOLDER_FILE, &mistakes, true, &out);
+    static const char *const parts[] = {".scribefs.conf has a mistake", "line 1: backend=cloud",
                                         "line 3: speakers=2", "save it", "nothing in this folder"};
     for (size_t i = 0; i < COUNT(parts); i++)
         assert_non_null(strstr(out.data, parts[i]));
