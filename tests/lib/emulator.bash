@@ -165,6 +165,7 @@ cloud_setup() {
     [ -x "$EMULATOR" ] || skip "$EMULATOR is not built"
     echo "$EMULATOR_KEY" >"$T/key"
     printf '%s\n' LTAItest oss-test-secret >"$T/oss-key"
+    chmod 600 "$T/key" "$T/oss-key"
     emulator_start "$@"
 }
 

@@ -15,6 +15,7 @@ openai_setup() {
     common_setup
     SERVER_PORT=0 SERVER_PID='' ALLOWED_VIOLATIONS='^$'
     echo "$SERVER_KEY" >"$T/key"
+    chmod 600 "$T/key"
     mkfifo "$T/server-out"
     openai_start "$@"
 }
