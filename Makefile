@@ -222,6 +222,8 @@ interop-full: test-deps
 INSTALL  ?= install
 ROOT_DIR  = $(DESTDIR)$(PREFIX)
 MAN_PAGES = $(wildcard man/*.[1-9])
+# Debian's packages have a directory of their own for zsh.
+ZSH_DIR   = $(PREFIX)/share/zsh/site-functions
 # systemd looks here for PREFIX=/usr and for PREFIX=/usr/local.
 UNIT_DIR  = $(ROOT_DIR)/lib/systemd
 
@@ -235,7 +237,7 @@ install: all
 	chmod 644 $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	$(INSTALL) -D -m 644 man/scribefs-1.schema.json $(ROOT_DIR)/share/scribefs/scribefs-1.schema.json
 	$(INSTALL) -D -m 644 fs/ctl/completion/scribectl.bash $(ROOT_DIR)/share/bash-completion/completions/scribectl
-	$(INSTALL) -D -m 644 fs/ctl/completion/_scribectl $(ROOT_DIR)/share/zsh/site-functions/_scribectl
+	$(INSTALL) -D -m 644 fs/ctl/completion/_scribectl $(DESTDIR)$(ZSH_DIR)/_scribectl
 	for page in $(MAN_PAGES); do $(INSTALL) -D -m 644 $$page $(ROOT_DIR)/share/man/man$${page##*.}/$${page##*/} || exit; done
 	for mo in $(CATALOGUES:$(BUILD)/%=%); do $(INSTALL) -D -m 644 $(BUILD)/$$mo $(ROOT_DIR)/share/$$mo || exit; done
 	$(INSTALL) -d $(ROOT_DIR)/share/doc/scribefs/examples
@@ -248,7 +250,7 @@ install: all
 uninstall:
 	rm -f $(ROOT_DIR)/bin/scribefs $(ROOT_DIR)/bin/scribectl
 	rm -f $(foreach page,$(MAN_PAGES),$(ROOT_DIR)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-	rm -f $(ROOT_DIR)/share/bash-completion/completions/scribectl $(ROOT_DIR)/share/zsh/site-functions/_scribectl
+	rm -f $(ROOT_DIR)/share/bash-completion/completions/scribectl $(DESTDIR)$(ZSH_DIR)/_scribectl
 	rm -f $(UNIT_DIR)/system/scribefs@.service $(UNIT_DIR)/user/scribefs.service
 	rm -f $(patsubst $(BUILD)/%,$(ROOT_DIR)/share/%,$(CATALOGUES))
 	rm -rf $(ROOT_DIR)/libexec/scribefs $(ROOT_DIR)/lib/scribefs $(ROOT_DIR)/share/scribefs $(ROOT_DIR)/share/doc/scribefs
