@@ -70,8 +70,8 @@ int library_load(struct library *lib);
 /* ---- Views, for the mount
  * ------------------------------------------------------------------------------------------ */
 
-/* A view, copied out. Its owner, group and mode are those of the recording, which is in the same directory.
- */
+/* A view, copied out. Its owner, group and mode are those of the recording, which is in the same directory; of
+ * SETTINGS_ERROR_NAME, `recording` is the settings file it tells of. */
 struct view {
     struct file_id recording;
     char recording_name[NAME_SIZE];

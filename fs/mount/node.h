@@ -8,7 +8,8 @@
  *     62 .. 57   kind: 0 the fixed nodes (1 = top, 2 to 5 = status.txt and its like,
  *                6 = search), 1 a real file, 2 + format a view
  *     56 .. 48   device tag: 0 is the device of the inbox, others are numbered as they appear
- *     47 ..  0   inode number (of the file; for a view, of its recording); of a file whose inode number has no
+ *     47 ..  0   inode number (of the file; for a view, of its recording, or the settings file it tells of); of a file whose
+ *                inode number has no
  *                more than 32 bits, 47 .. 32 are made of its time of birth; of an earlier version of a view, likewise, they are
  *                its number
  *
