@@ -54,181 +54,13 @@
 #include "fs/records.h"
 #include "fs/reporter.h"
 #include "fs/renderer.h"
-#include "fs/rerun.h"
-#include "fs/view_text.h"
+#include "fs/service_private.h"
 #include "fs/usage.h"
 
 #define POOL_THREADS 3     /* one of them for storing results only */
 #define INDEX_WAIT_MS 3000 /* at the end, for a disk that is full */
 
-struct service {
-    struct layout layout;
-    char *mountpoint;
-    struct wording *wording; /* of what people read in the folder; NULL: English */
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *library;
-    struct ledger *ledger;
-    struct loop *loop;
-    pthread_t loop_thread;
-    bool loop_runs;
-    struct pool *pool;
-    struct usage *usage;
-    struct search *search;
-    struct records records;
-    struct reporter reporter;
-    struct recognisers recognisers;
-    struct paying paying;
-    struct explainer *explainer;
-    struct folders *folders; /* what holds in each */
-    struct apply *apply;
-    struct intake *intake;
-    struct watch *watch; /* NULL: none */
-    struct runner *runner;
-    struct control *control;
-    struct hooks *hooks; /* NULL: none is set */
-    bool index_is_new;   /* at the start no recording was known */
-    struct mount *mount;
-    struct renderer *renderer;
-    atomic_bool work_posted, change_posted, settings_posted;
-    void (*ready)(void *context);
-    void *context;
-};
-
-/* ---- hooks: from any thread to the loop, each at most once at a time ---- */
-
-static void do_work(void *arg)
-{
-    struct service *s = arg;
-    atomic_store(&s->work_posted, false);
-    if (s->runner)
-        runner_look(s->runner);
-}
-
-static void on_work(void *context)
-{
-    struct service *s = context;
-    if (!atomic_exchange(&s->work_posted, true) && loop_post(s->loop, do_work, s) != 0)
-        atomic_store(&s->work_posted, false);
-}
-
-/* What folders allow has changed: who waits asks again. */
-static void do_settings(void *arg)
-{
-    struct service *s = arg;
-    atomic_store(&s->settings_posted, false);
-    spending_clear(&s->paying.spending);
-    if (library_forget_holds(s->library) && s->runner)
-        runner_look(s->runner);
-}
-
-static void on_settings(void *context)
-{
-    struct service *s = context;
-    if (!atomic_exchange(&s->settings_posted, true) && loop_post(s->loop, do_settings, s) != 0)
-        atomic_store(&s->settings_posted, false);
-}
-
-static void do_change(void *arg)
-{
-    struct service *s = arg;
-    atomic_store(&s->change_posted, false);
-    if (s->control)
-        control_changed(s->control);
-}
-
-static void on_change(void *context)
-{
-    struct service *s = context;
-    if (!atomic_exchange(&s->change_posted, true) && loop_post(s->loop, do_change, s) != 0)
-        atomic_store(&s->change_posted, false);
-}
-
-static void on_render(void *context)
-{
-    struct service *s = context;
-    renderer_look(s->renderer);
-}
-
-static void on_invalidate(void *context, struct file_id directory, const char *name)
-{
-    struct service *s = context;
-    if (s->mount)
-        mount_invalidate(s->mount, directory, name);
-}
-
-static void on_result(void *context, const struct digest *job, bool shown)
-{
-    struct service *s = context;
-    if (shown)
-        search_add(s->search, job);
-    else
-        search_drop(s->search, job);
-}
-
-static void on_reread(void *context, struct file_id id)
-{
-    struct service *s = context;
-    intake_reread(s->intake, id);
-}
-
-static int text_of(void *context, const char *path, struct buffer *out)
-{
-    struct service *s = context;
-    return view_text(s->library, s->layout.inbox_fd, path, VIEW_TXT, out);
-}
-
-/* Nothing about it may be told to another machine. */
-static bool stays_here(void *context, const char *path)
-{
-    struct service *s = context;
-    const char *slash = strrchr(path, '/');
-    cleanup_free char *folder = slash ? strndup(path, (size_t)(slash - path)) : strdup("");
-    if (!folder)
-        return true;
-    const struct folder_settings *settings = folders_get(s->folders, folder);
-    bool apart = settings->apart || settings->unsure;
-    folders_put(settings);
-    return apart || library_is_apart(s->library, path);
-}
-
-static void on_told(void *context, const struct item *item)
-{
-    struct service *s = context;
-    /* An index that begins anew does not know what was told: what was done before has been. */
-    if (s->index_is_new && item->finished_ms <= s->reporter.started_ms)
-        return;
-    hooks_tell(s->hooks, item->state == ITEM_FAILED ? HOOK_FAILED : HOOK_DONE, item);
-}
-
-static void on_index_trouble(void *context, const struct error *trouble)
-{
-    (void)context;
-    if (trouble)
-        log_line(LOG_WARNING, "%s; trying again", trouble->detail);
-    else
-        log_line(LOG_NOTICE, "the job index can be written again");
-}
-
-static cJSON *rerun_recordings(void *context, const char *path, const cJSON *request, struct error *err)
-{
-    struct service *s = context;
-    return rerun(&(struct rerun_config){.library = s->library,
-                                        .results = s->results,
-                                        .folders = s->folders,
-                                        .chooser = {.backends = s->recognisers.backends,
-                                                    .backend_count = s->recognisers.count,
-                                                    .usual = s->recognisers.chosen}},
-                 path, request, err);
-}
-
-static struct explaining *explain(void *context, const char *path, explained *answer, void *to,
-                                  struct error *err)
-{
-    struct service *s = context;
-    return explain_start(s->explainer, path, answer, to, err);
-}
+/* ---- up ---- */
 
 static void on_ready(void *context)
 {
@@ -237,14 +69,12 @@ static void on_ready(void *context)
         watch_begin(s->watch); /* which scans once it watches */
     else
         intake_scan(s->intake, "");
-    on_work(s);
+    service_on_work(s);
     renderer_look(s->renderer);
     renderer_prune(s->renderer);
     if (s->ready)
         s->ready(s->context);
 }
-
-/* ---- up ---- */
 
 static void on_recovered(void *context, const struct digest *job, const struct backend_charge *charge)
 {
@@ -261,7 +91,7 @@ static int open_library(struct service *s, const struct options *o, uint64_t dev
         log_line(LOG_WARNING, "the index was damaged; it is kept as %s and built anew from the store", moved);
     if (rc != 0)
         return rc;
-    index_when_trouble(s->index, on_index_trouble, NULL);
+    index_when_trouble(s->index, service_on_index_trouble, NULL);
     rc = library_new(s->index, s->results, s->views, device, &s->library);
     if (rc == 0)
         rc = library_set_default_look(s->library, &o->look);
@@ -362,7 +192,7 @@ static int start_folders(struct service *s, const struct options *o, struct erro
                                               .loop = s->loop,
                                               .pool = s->pool,
                                               .wording = s->wording,
-                                              .changed = on_settings,
+                                              .changed = service_on_settings,
                                               .context = s},
                        &s->apply);
     return rc == 0 ? 0 : error_set(err, ERROR_PERSON, -rc, "store.access", "%s/state/folders: %s", s->layout.store, strerror(-rc));
@@ -421,7 +251,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .backends = s->recognisers.backends,
                                                 .backend_count = s->recognisers.count,
                                                 .workers = o->workers,
-                                                .reread = on_reread,
+                                                .reread = service_on_reread,
                                                 .context = s,
                                                 .log = log_line},
                         &s->runner);
@@ -454,8 +284,8 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                           .mountpoint = s->mountpoint,
                                           .loop = s->loop,
                                           .index = s->index,
-                                          .stays_here = stays_here,
-                                          .text = text_of,
+                                          .stays_here = service_stays_here,
+                                          .text = service_text_of,
                                           .context = s,
                                           .log = log_line},
                    &s->hooks, err);
@@ -473,9 +303,9 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .trouble = reporter_trouble,
                                                 .spending = reporter_spending,
                                                 .all = reporter_all,
-                                                .explain = explain,
+                                                .explain = service_explain,
                                                 .explain_cancel = explain_cancel,
-                                                .rerun = rerun_recordings,
+                                                .rerun = service_rerun,
                                                 .context = &s->reporter,
                                                 .explain_context = s,
                                                 .questions = records_questions,
@@ -513,13 +343,13 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                        &s->mount, err);
     if (rc != 0)
         return rc;
-    library_set_hooks(s->library, &(struct library_hooks){.invalidate = on_invalidate,
-                                                          .changed = on_change,
-                                                          .work = on_work,
-                                                          .reread = on_reread,
-                                                          .render = on_render,
-                                                          .result = on_result,
-                                                          .told = on_told,
+    library_set_hooks(s->library, &(struct library_hooks){.invalidate = service_on_invalidate,
+                                                          .changed = service_on_change,
+                                                          .work = service_on_work,
+                                                          .reread = service_on_reread,
+                                                          .render = service_on_render,
+                                                          .result = service_on_result,
+                                                          .told = service_on_told,
                                                           .context = s});
     return 0;
 }
@@ -640,7 +470,7 @@ void service_free(struct service *s)
         /* The hook must not reach a mount that is going; nobody but the loop and the pool are left to call
          * it. */
         library_set_hooks(s->library,
-                          &(struct library_hooks){.work = on_work, .reread = on_reread, .context = s});
+                          &(struct library_hooks){.work = service_on_work, .reread = service_on_reread, .context = s});
         mount_free(mount);
         s->mount = NULL;
     }
