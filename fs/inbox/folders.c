@@ -3,7 +3,7 @@
  * Lock order: reading, then lock. `reading` is held while files are read, by threads that may wait for a
  * disk; `lock` guards the table and is never held across a system call but close(). Neither is held when
  * others are called. */
-#include "fs/inbox/folders.h"
+#include "fs/inbox/folders_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,46 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "backend/base/cleanup.h"
 #include "fs/inbox/remembered.h"
 
 #define FILE_MOST (64 * 1024) /* bytes of a settings file */
 
-/* What holds somewhere; whoever looks at it keeps it. */
-struct shared {
-    struct folder_settings settings; /* first */
-    atomic_uint users;
-};
-
-/* A directory with a settings file, or with mistakes in another file; and the inbox itself, always. */
-struct known {
-    char *path;
-    const char *name; /* of the settings file: one of the two; NULL: there is none */
-    struct store_stat file;
-    int64_t missed_ms;      /* monotonic: since when it is not there any more; 0: it is */
-    struct folder_file own; /* the lines in force */
-    bool unsure, unsettled;
-    struct folder_mistakes mistakes;
-    struct note *notes;
-    struct shared *holds;
-    UT_hash_handle hh;
-};
-
-struct note {
-    char name[NAME_SIZE];
-    struct folder_mistakes mistakes;
-    struct note *next;
-};
-
-struct folders {
-    struct folders_config config;
-    struct folder_settings top;
-    pthread_mutex_t reading, lock;
-    struct remembered *remembered; /* under reading */
-    struct known *known, *inbox;
-};
 
 static void shared_put(struct shared *s)
 {
@@ -73,7 +38,7 @@ void folders_put(const struct folder_settings *settings)
 
 /* ---- the table, under lock ---- */
 
-static struct known *find(struct folders *f, const char *path)
+struct known *folders_find(struct folders *f, const char *path)
 {
     struct known *k;
     HASH_FIND_STR(f->known, path, k);
@@ -84,7 +49,7 @@ static struct known *find(struct folders *f, const char *path)
 static struct known *nearest(struct folders *f, char *path)
 {
     for (;;) {
-        struct known *k = find(f, path);
+        struct known *k = folders_find(f, path);
         char *slash = strrchr(path, '/');
         if (k || !*path)
             return k ? k : f->inbox;
@@ -137,9 +102,9 @@ static void inherit_below(struct folders *f, const char *path)
             inherit(f, k);
 }
 
-static struct known *get(struct folders *f, const char *path)
+struct known *folders_known(struct folders *f, const char *path)
 {
-    struct known *k = find(f, path);
+    struct known *k = folders_find(f, path);
     if (k)
         return k;
     k = calloc(1, sizeof *k);
@@ -170,7 +135,7 @@ static void forget(struct folders *f, struct known *k)
     free(k);
 }
 
-static void tidy(struct folders *f, struct known *k)
+void folders_tidy(struct folders *f, struct known *k)
 {
     if (*k->path && !k->name && !k->notes)
         forget(f, k);
@@ -199,7 +164,7 @@ void folders_moved(struct folders *f, const char *from, const char *to)
         struct known *there;
         if (asprintf(&path, "%s%s", to, k->path + strlen(from)) < 0)
             continue;
-        if ((there = find(f, path)) && there != k) {
+        if ((there = folders_find(f, path)) && there != k) {
             if (next == there)
                 next = there->hh.next;
             forget(f, there);
@@ -349,7 +314,7 @@ static bool parse(struct folders *f, const struct found *found, bool has_own, st
     return true;
 }
 
-static void tell(struct folders *f, const char *path, const char *name,
+void folders_tell(struct folders *f, const char *path, const char *name,
                  const struct folder_mistakes *mistakes, bool unsure)
 {
     for (size_t i = 0; i < mistakes->count; i++)
@@ -363,7 +328,7 @@ static void tell(struct folders *f, const char *path, const char *name,
 static bool may_come_back(struct folders *f, const char *path)
 {
     pthread_mutex_lock(&f->lock);
-    struct known *k = find(f, path);
+    struct known *k = folders_find(f, path);
     int64_t now = mono_now_ms();
     if (k && !k->missed_ms)
         k->missed_ms = now;
@@ -379,7 +344,7 @@ static bool look_at(struct folders *f, const char *path, bool *again)
     if (!look_for_file(f, path, &found))
         return false;
     pthread_mutex_lock(&f->lock);
-    struct known *k = find(f, path);
+    struct known *k = folders_find(f, path);
     bool same = same_file(k, &found) && !(k && k->unsettled), has_own = k && k->own.count > 0;
     bool was_known = k && k->name, was_good = k && k->name && !k->unsure && !k->unsettled;
     if (k && found.name)
@@ -415,10 +380,10 @@ static bool look_at(struct folders *f, const char *path, bool *again)
     }
     free(found.data);
     if (found.name && !found.unsettled)
-        tell(f, path, found.name, &mistakes, unsure);
+        folders_tell(f, path, found.name, &mistakes, unsure);
 
     pthread_mutex_lock(&f->lock);
-    k = get(f, path);
+    k = folders_known(f, path);
     if (k) {
         if (!keep_own) {
             folder_file_clear(&k->own);
@@ -433,7 +398,7 @@ static bool look_at(struct folders *f, const char *path, bool *again)
         k->file = found.file;
         k->unsettled = found.unsettled;
         inherit_below(f, path);
-        tidy(f, k);
+        folders_tidy(f, k);
         inherit_below(f, path); /* those below a directory that is no longer in the table */
     }
     pthread_mutex_unlock(&f->lock);
@@ -498,113 +463,6 @@ bool folders_look_again(struct folders *f, void (*changed)(void *context, const 
     return again;
 }
 
-/* ---- mistakes ---- */
-
-static int copy_mistakes(struct folder_mistakes *to, const struct folder_mistakes *from)
-{
-    *to = (struct folder_mistakes){.rest_counts = from->rest_counts};
-    for (size_t i = 0; i < from->count; i++)
-        if (folder_mistake_add(to, from->items[i].line, "%s", from->items[i].reason) != 0) {
-            folder_mistakes_clear(to);
-            return -ENOMEM;
-        }
-    return 0;
-}
-
-static bool same_mistakes(const struct folder_mistakes *a, const struct folder_mistakes *b)
-{
-    bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++)
-        same = a->items[i].line == b->items[i].line && strcmp(a->items[i].reason, b->items[i].reason) == 0;
-    return same;
-}
-
-bool folders_note(struct folders *f, const char *path, const char *name,
-                  const struct folder_mistakes *mistakes)
-{
-    static const struct folder_mistakes none;
-    const struct folder_mistakes *now = mistakes ? mistakes : &none;
-    pthread_mutex_lock(&f->lock);
-    struct known *k = find(f, path);
-    struct note *n = k ? k->notes : NULL;
-    while (n && strcmp(n->name, name) != 0)
-        n = n->next;
-    bool same = same_mistakes(n ? &n->mistakes : &none, now);
-    if (!same && !n && (k = get(f, path)) && (n = calloc(1, sizeof *n))) {
-        snprintf(n->name, sizeof n->name, "%s", name);
-        n->next = k->notes;
-        k->notes = n;
-    }
-    if (!same && n) {
-        folder_mistakes_clear(&n->mistakes);
-        (void)copy_mistakes(&n->mistakes, now);
-    }
-    for (struct note **at = k ? &k->notes : NULL; at && *at;) {
-        n = *at;
-        if (n->mistakes.count) {
-            at = &n->next;
-            continue;
-        }
-        *at = n->next;
-        free(n);
-    }
-    if (k)
-        tidy(f, k);
-    pthread_mutex_unlock(&f->lock);
-    if (!same)
-        tell(f, path, name, now, false);
-    return !same;
-}
-
-/* A copy, to be told without the lock. */
-struct told {
-    char *path;
-    char name[NAME_SIZE];
-    bool held;
-    struct folder_mistakes mistakes;
-    struct told *next;
-};
-
-static int keep(struct told ***end, const struct known *k, const char *name,
-                const struct folder_mistakes *mistakes)
-{
-    struct told *t = mistakes->count ? calloc(1, sizeof *t) : NULL;
-    if (!t)
-        return mistakes->count ? -ENOMEM : 0;
-    snprintf(t->name, sizeof t->name, "%s", name);
-    t->path = strdup(k->path);
-    t->held = k->unsure && mistakes == &k->mistakes;
-    **end = t;
-    *end = &t->next;
-    return t->path ? copy_mistakes(&t->mistakes, mistakes) : -ENOMEM;
-}
-
-int folders_each_mistake(struct folders *f, const char *path,
-                         void (*fn)(void *context, const struct folders_mistake *mistake), void *context)
-{
-    struct told *first = NULL, **end = &first;
-    int rc = 0;
-    pthread_mutex_lock(&f->lock);
-    for (const struct known *k = f->known; k && rc == 0; k = k->hh.next) {
-        if (!path_is_below(k->path, path))
-            continue;
-        if (k->name)
-            rc = keep(&end, k, k->name, &k->mistakes);
-        for (const struct note *n = k->notes; n && rc == 0; n = n->next)
-            rc = keep(&end, k, n->name, &n->mistakes);
-    }
-    pthread_mutex_unlock(&f->lock);
-    for (struct told *t = first, *next; t; t = next) {
-        next = t->next;
-        if (rc == 0)
-            fn(context, &(struct folders_mistake){t->path, t->name, t->held, &t->mistakes});
-        folder_mistakes_clear(&t->mistakes);
-        free(t->path);
-        free(t);
-    }
-    return rc;
-}
-
 /* ---- beginning and end ---- */
 
 int folders_new(const struct folders_config *config, struct folders **out)
@@ -617,7 +475,7 @@ int folders_new(const struct folders_config *config, struct folders **out)
     pthread_mutex_init(&f->lock, NULL);
     int rc = folder_settings_copy(&f->top, config->top);
     rc = rc ? rc : remembered_open(config->state_fd, &f->remembered);
-    f->inbox = rc == 0 ? get(f, "") : NULL;
+    f->inbox = rc == 0 ? folders_known(f, "") : NULL;
     if (f->inbox)
         inherit(f, f->inbox);
     if (!f->inbox || !f->inbox->holds) {

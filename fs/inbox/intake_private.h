@@ -1,4 +1,4 @@
-/* What intake.c and compare.c share. */
+/* What intake.c, reading.c and compare.c share. */
 #pragma once
 
 #include <pthread.h>
@@ -62,6 +62,20 @@ void intake_catch_up(struct intake *in);
 /* Is it being read now? Is it going to be? */
 bool intake_is_reading(struct intake *in, struct file_id id);
 bool intake_is_pending(struct intake *in, struct file_id id);
+
+/* ---- reading.c ---- */
+/* With in->lock held: what is noted of a file, or NULL; forgotten where nothing is to be remembered any more; a file that came by
+ * another way than the mount is as it is now. */
+struct noted *intake_noted_find(struct intake *in, struct file_id id);
+void intake_noted_tidy(struct intake *in, struct noted *n);
+void intake_note_outside(struct intake *in, struct file_id id, const struct recording_stat *st);
+/* Without in->lock: it is read once more when it is quiet. */
+void intake_settle_once_more(struct intake *in, struct file_id id);
+/* Without in->lock: the loop looks when something is due. */
+void intake_wake_loop(struct intake *in);
+/* On the loop, by its timers: begins what is due; tries again what could not be read. */
+void intake_look(void *arg);
+void intake_try_again(void *arg);
 
 /* compare.c: a file is not where the library has it. Looks at all of its names, on the pool. */
 void compare_recording(struct intake *in, struct file_id id);
