@@ -89,6 +89,7 @@ in_tree() {
 @test "on a bare Debian 12: README's first command shows a transcript, and make test-deps is all that the tests are built with" {
     mkdir "$TREE/src"
     (cd "$ROOT" && cp -R Makefile README.md LICENSE backend cache fs man tests "$TREE/src/")
+    # shellcheck disable=SC2016 # for the inner shell
     in_tree '
         apt-get -q update
         apt-get -q -y --no-install-recommends install make
