@@ -262,10 +262,14 @@ END
     [ "$(ps -o nlwp= -p "$DAEMON")" -lt 60 ]
     end_process "${STARTED[-1]}"
     # Afterwards events get through again.
-    control POST callbacks '{"body":"{\"id\":\"after\",\"type\":\"dashscope:System:AsyncTaskFinish\",\"data\":{\"task_id\":\"t\"}}"}' >/dev/null
     wait_for -t 40 delivered_after
 }
 
+# The emulator gives up after a few tries, as the service does: it has a new event every other second.
 delivered_after() {
-    [ "$(control GET callbacks | jq -r '[.[] | select(.task_id == "" and .status == 200)] | length')" = 1 ]
+    if [ $((SECONDS % 2)) = 0 ] && [ "$SECONDS" != "${SENT_AT:-}" ]; then
+        SENT_AT=$SECONDS
+        control POST callbacks '{"body":"{\"id\":\"after'"$SECONDS"'\",\"type\":\"dashscope:System:AsyncTaskFinish\",\"data\":{\"task_id\":\"t\"}}"}' >/dev/null
+    fi
+    [ "$(control GET callbacks | jq -r '[.[] | select(.task_id == "" and .status == 200)] | length')" -ge 1 ]
 }
