@@ -254,13 +254,13 @@ static int read_all(int fd, struct buffer *out)
 static int read_transcript(struct results *results, const struct digest *job, struct transcript **out)
 {
     cleanup_buffer struct buffer text = {0};
-    struct error err;
+    struct error err = {0};
     cleanup_close int fd = results_file(results, job, TRANSCRIPT_FILE);
     int rc = fd < 0 ? fd : read_all(fd, &text);
     if (rc != 0)
         return rc == -ENOENT ? -EUCLEAN : rc;
     *out = text.len ? transcript_from_json(text.data, text.len, &err) : NULL;
-    return *out ? 0 : -EUCLEAN;
+    return *out ? 0 : err.sys == ENOMEM ? -ENOMEM : -EUCLEAN;
 }
 
 /* The provider's bytes are a file of the result. */

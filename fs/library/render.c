@@ -102,6 +102,10 @@ struct timespec view_mtime(const struct link *l, enum view_format format)
 /* A result that should be there and is not: the job is queued again, and its views go until it is done. */
 void library_result_lost(struct library *lib, const struct digest *key)
 {
+    bool summed = false;
+    /* Somebody else has seen the damage too, and it is made anew by now; or memory was short: what is paid for stays. */
+    if (results_verify(lib->results, key, &summed) == 0 && summed)
+        return;
     results_drop(lib->results, key);
     LIBRARY_LOCK(lib);
     struct job *job = job_find(lib, key);

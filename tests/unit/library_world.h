@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "backend/base/cleanup.h"
 #include "cache/index.h"
 #include "cache/render/look.h"
 #include "cache/results.h"

@@ -211,6 +211,21 @@ static void a_lost_result_is_made_again(void **state)
     assert_int_equal(claim(f), 1);
 }
 
+/* Two readers have seen the same damage, and the second comes when the result has been made anew. */
+static void a_result_made_anew_is_not_lost_by_a_late_report(void **state)
+{
+    struct fixture *f = *state;
+    struct digest key = digest_of(101);
+    transcribed(f, "talk.mp3", 10, 1);
+    assert_int_equal(results_drop(f->results, &key), 0);
+    library_result_lost(f->lib, &key);
+    finish(f, claim(f));
+    library_result_lost(f->lib, &key);
+    assert_int_equal(claim(f), -1);
+    cleanup_close int fd = results_file(f->results, &key, "transcript.json");
+    assert_true(fd >= 0);
+}
+
 static void what_cannot_be_read_is_said_and_read_again_on_request(void **state)
 {
     struct fixture *f = *state;
@@ -450,6 +465,7 @@ int main(void)
         CASE(an_interrupted_job_is_queued_again),
         CASE(a_result_stored_before_a_crash_is_used),
         CASE(a_lost_result_is_made_again),
+        CASE(a_result_made_anew_is_not_lost_by_a_late_report),
         CASE(what_cannot_be_read_is_said_and_read_again_on_request),
         CASE(a_digest_of_what_changed_meanwhile_is_not_taken),
         CASE(a_job_whose_recording_changes_is_begun_again_with_another),
