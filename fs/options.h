@@ -48,6 +48,7 @@ struct options {
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */
     struct render_look look; /* how views look unless a folder says otherwise */
     bool status_files; /* talk.transcribing.txt and talk.FAILED.txt are shown */
+    bool status_private; /* the pages at the top are for the daemon's user alone */
     enum wording_language status_language; /* of what people read in the folder */
     struct openai_settings server; /* its texts belong to the options */
     struct dashscope_settings cloud; /* its texts belong to the options; publish.kind PUBLISH_NONE: not said */

@@ -329,6 +329,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                               .library = s->library,
                                               .intake = s->intake,
                                               .search = s->search,
+                                              .pages_private = o->status_private,
                                               .wording = s->wording,
                                               .announcer = o->announce ? announcer : NULL,
                                               .fuse_options = o->fuse_options,

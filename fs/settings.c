@@ -133,6 +133,7 @@ const struct setting settings_table[] = {
     TEXT("publish", "base_url", cloud.publish.base_url, NULL),
 
     SWITCH("status", "files", status_files, NULL),
+    SWITCH("status", "private", status_private, NULL),
     CHOICE("status", "language", status_language, &languages, NULL),
 
     /* Each key of look_key(). */

@@ -35,6 +35,7 @@ struct mount_config {
      * second. */
     void (*page)(void *context, enum top_page page, struct buffer *out);
     void *page_context;
+    bool pages_private; /* they name every recording: for the daemon's user (and root) alone */
     /* The kernel has answered: the mount is usable. Called once, on a FUSE thread. */
     void (*ready)(void *context);
     void *context;

@@ -113,11 +113,11 @@ void top_attributes(struct mount *m, struct stat *st)
     };
 }
 
-static void fill_page(const struct node *n, const struct page_text *s, struct stat *st)
+static void fill_page(const struct mount *m, const struct node *n, const struct page_text *s, struct stat *st)
 {
     *st = (struct stat){
         .st_ino = n->ino,
-        .st_mode = S_IFREG | 0444,
+        .st_mode = S_IFREG | (m->config.pages_private ? 0400 : 0444),
         .st_nlink = 1,
         .st_uid = geteuid(),
         .st_gid = getegid(),
@@ -135,7 +135,7 @@ int page_attributes(struct mount *m, const struct node *n, struct stat *st)
     struct page_text *s = page_get(m, page_of(n));
     if (!s)
         return -ENOMEM;
-    fill_page(n, s, st);
+    fill_page(m, n, s, st);
     page_unref(m, s);
     return 0;
 }

@@ -165,7 +165,7 @@ grows() { # the text so far holds what is said in the first part and not yet wha
     wait_for -t 60 test -e "$INBOX/meeting.txt"
     local at
     at() { printf '[%02d:%02d:%02d]' $(($1 / 3600000)) $(($1 / 60000 % 60)) $(($1 / 1000 % 60)); }
-    assert_equal "$(grep . "$INBOX/meeting.txt")" "[00:00:10] Speaker 1: I begin.
+    assert_equal "$(spoken "$INBOX/meeting.txt" | grep .)" "[00:00:10] Speaker 1: I begin.
 [00:00:20] Speaker 2: And I go on.
 $(at $((begin + 10000))) Speaker 2: What both of them hear.
 $(at $((begin + 40000))) Speaker 1: And this as well.

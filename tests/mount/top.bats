@@ -57,6 +57,16 @@ json_is() { # FILTER
     json_is '.ever.done == 1 and .ever.audio_ms > 0 and (.days | length) == 31'
 }
 
+@test "private pages are for the daemon's user alone" {
+    restart_private() { stop_mount && start_mount status.private=yes; }
+    assert_equal "$(stat -c %a "$MNT/status.txt")" 444
+    restart_private
+    assert_equal "$(stat -c '%a %u' "$MNT"/status.* "$MNT/metrics.txt" | sort -u)" "400 $(id -u)"
+    grep -q . "$MNT/status.json"
+    [ "$(id -u)" = 0 ] || return 0
+    refute setpriv --reuid 4321 --regid 4321 --clear-groups cat "$MNT/status.txt"
+}
+
 @test "the pages are files with exact sizes, of one moment for each reader, and nobody can change them" {
     local page
     for page in status.html status.json metrics.txt; do
