@@ -147,6 +147,10 @@ static int give_job(struct intake *in, const struct reading *r, struct error *er
     }
     if (s)
         folders_put(s);
+    if (rc == 0) /* what was said of a first choice does not matter any more */
+        *err = (struct error){0};
+    else if (rc != -EAGAIN && err->class == ERROR_NONE)
+        error_set(err, ERROR_TRANSIENT, -rc, "io.read", "%s", strerror(-rc));
     return rc;
 }
 
