@@ -9,19 +9,11 @@
 #include <cmocka.h>
 
 #include "backend/base/cleanup.h"
-#include "cache/index.h"
 #include "cache/render/look.h"
-#include "cache/results.h"
-#include "cache/views.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 struct fixture {
-    char *dir, *index_path, *results_path, *views_path;
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *lib;
+    struct library_store s;
     int work, changed, invalidated;
     struct file_id reread;
 };
@@ -47,38 +39,33 @@ static inline void on_reread(void *context, struct file_id id)
     ((struct fixture *)context)->reread = id;
 }
 
+/* Hooks, and an announcer that is played. */
+static inline void wire(struct fixture *f)
+{
+    library_set_hooks(f->s.lib, &(struct library_hooks){.invalidate = on_invalidate,
+                                                        .changed = on_change,
+                                                        .work = on_work,
+                                                        .reread = on_reread,
+                                                        .context = f});
+    library_set_announcing(f->s.lib, true);
+}
+
 static inline void open_library(struct fixture *f)
 {
-    struct error err = {0};
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(views_open(f->views_path, &f->views), 0);
-    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
-    library_set_hooks(f->lib, &(struct library_hooks){.invalidate = on_invalidate,
-                                                      .changed = on_change,
-                                                      .work = on_work,
-                                                      .reread = on_reread,
-                                                      .context = f});
-    library_set_announcing(f->lib, true);
+    store_open_library(&f->s);
+    wire(f);
 }
 
 static inline void close_library(struct fixture *f)
 {
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
-    views_close(f->views);
+    store_close_library(&f->s);
 }
 
 static inline int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    f->views_path = scratch_join(f->dir, "views");
-    open_library(f);
+    store_new(&f->s);
+    wire(f);
     *state = f;
     return 0;
 }
@@ -86,11 +73,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     struct fixture *f = *state;
-    close_library(f);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
-    free(f->views_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -105,7 +88,7 @@ static inline struct place at(const char *name)
 static inline void add(struct fixture *f, const char *name, uint64_t ino)
 {
     struct place p = at(name);
-    assert_int_equal(library_add_name(f->lib, &p, (struct file_id){7, ino}, NULL, NULL), 0);
+    assert_int_equal(library_add_name(f->s.lib, &p, (struct file_id){7, ino}, NULL, NULL), 0);
 }
 
 static inline struct digest digest_of(int content)
@@ -122,15 +105,15 @@ static inline void content(struct fixture *f, uint64_t ino, int what)
     struct recording_stat st = {.size = 10, .mtime_ns = what, .ctime_ns = what, .birth_ns = 1};
     struct file_id id = {7, ino};
     uint64_t changes;
-    free(library_path_of(f->lib, id, &changes));
-    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{}"), 0);
+    free(library_path_of(f->s.lib, id, &changes));
+    assert_int_equal(library_set_content(f->s.lib, id, changes, &st, &d, &key, "local", "{}"), 0);
 }
 
 static inline void put_result(struct fixture *f, int what)
 {
     struct digest key = digest_of(what + 100);
     struct result_writer *w;
-    assert_int_equal(results_begin(f->results, &key, &w), 0);
+    assert_int_equal(results_begin(f->s.results, &key, &w), 0);
     static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
     assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
     assert_int_equal(result_commit(w), 0);
@@ -143,7 +126,7 @@ static inline int claim(struct fixture *f)
 {
     struct job_start start;
     int64_t next;
-    if (library_claim_job(f->lib, 1000, none_held, &start, &next) != 1)
+    if (library_claim_job(f->s.lib, 1000, none_held, &start, &next) != 1)
         return -1;
     int what = start.digest.bytes[0];
     job_start_clear(&start);
@@ -154,7 +137,7 @@ static inline void finish(struct fixture *f, int what)
 {
     struct digest key = digest_of(what + 100);
     put_result(f, what);
-    library_job_done(f->lib, &key, 1000);
+    library_job_done(f->s.lib, &key, 1000);
 }
 
 /* Does what the pool would. */
@@ -162,7 +145,7 @@ static inline void render_all(struct fixture *f)
 {
     int rc;
     do
-        rc = library_render(f->lib);
+        rc = library_render(f->s.lib);
     while (rc > 0);
     assert_int_equal(rc, 0);
 }
@@ -177,22 +160,22 @@ static inline int announce_all(struct fixture *f, struct file_id directory)
         struct item *items;
         size_t count;
         bool waiting = false;
-        assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+        assert_int_equal(library_items(f->s.lib, "", &items, &count), 0);
         for (size_t i = 0; i < count; i++)
             waiting |= items[i].announcing;
         items_free(items, count);
         if (!waiting)
             return n;
         struct announcement a;
-        assert_true(library_next_announcement(f->lib, &a));
+        assert_true(library_next_announcement(f->s.lib, &a));
         const char *slash = strrchr(a.path, '/');
         const char *name = slash ? slash + 1 : a.path;
         struct view view;
         if (a.kind == ANNOUNCE_CREATE)
-            library_confirm_view(f->lib, directory, name, &view);
+            library_confirm_view(f->s.lib, directory, name, &view);
         else if (a.kind == ANNOUNCE_DELETE)
-            library_withdraw_view(f->lib, directory, name);
-        library_announced(f->lib, &a, 0);
+            library_withdraw_view(f->s.lib, directory, name);
+        library_announced(f->s.lib, &a, 0);
         free(a.path);
         n++;
     }
@@ -204,14 +187,14 @@ static inline bool visible(struct fixture *f, struct file_id directory, const ch
     size_t count;
     bool found = false;
     render_all(f);
-    assert_int_equal(library_list_views(f->lib, directory, &entries, &count), 0);
+    assert_int_equal(library_list_views(f->s.lib, directory, &entries, &count), 0);
     for (size_t i = 0; i < count; i++)
         found |= strcmp(entries[i].name, name) == 0;
     free(entries);
     struct view view;
     /* A listing and a lookup agree on what is there. */
     if (found)
-        assert_int_equal(library_find_view(f->lib, directory, name, false, &view), 0);
+        assert_int_equal(library_find_view(f->s.lib, directory, name, false, &view), 0);
     return found;
 }
 
@@ -228,7 +211,7 @@ static inline void transcribed(struct fixture *f, const char *name, uint64_t ino
 static inline int claim_at(struct fixture *f, int64_t now_ms, int64_t *next_ms)
 {
     struct job_start start;
-    if (library_claim_job(f->lib, now_ms, none_held, &start, next_ms) != 1)
+    if (library_claim_job(f->s.lib, now_ms, none_held, &start, next_ms) != 1)
         return -1;
     int what = start.digest.bytes[0];
     job_start_clear(&start);
@@ -239,7 +222,7 @@ static inline struct item item_of(struct fixture *f, const char *name)
 {
     struct item *items, item;
     size_t count;
-    assert_int_equal(library_items(f->lib, name, &items, &count), 0);
+    assert_int_equal(library_items(f->s.lib, name, &items, &count), 0);
     assert_int_equal(count, 1);
     item = items[0];
     free(items);

@@ -11,12 +11,12 @@ static void deleting_the_last_recording_cancels_the_job(void **state)
     content(f, 11, 1);
     assert_int_equal(claim(f), 1);
     assert_int_equal(claim(f), -1); /* one job for both */
-    library_remove_name(f->lib, inbox, "a.mp3");
-    assert_false(library_next_cancelled(f->lib, &key));
-    library_remove_name(f->lib, inbox, "b.mp3");
-    assert_true(library_next_cancelled(f->lib, &key));
+    library_remove_name(f->s.lib, inbox, "a.mp3");
+    assert_false(library_next_cancelled(f->s.lib, &key));
+    library_remove_name(f->s.lib, inbox, "b.mp3");
+    assert_true(library_next_cancelled(f->s.lib, &key));
     assert_memory_equal(&key, &expected, sizeof key);
-    assert_false(library_next_cancelled(f->lib, &key));
+    assert_false(library_next_cancelled(f->s.lib, &key));
 }
 
 static void a_failure_is_shown_and_deleting_it_retries(void **state)
@@ -27,27 +27,27 @@ static void a_failure_is_shown_and_deleting_it_retries(void **state)
     add(f, "talk.mp3", 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &err, -1);
+    library_job_failed(f->s.lib, &key, &err, -1);
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
     close_library(f);
     open_library(f);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
     assert_int_equal(claim(f), -1);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", false), 0);
+    assert_int_equal(library_hide_view(f->s.lib, inbox, "talk.FAILED.txt", false), 0);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &err, -1);
+    library_job_failed(f->s.lib, &key, &err, -1);
     /* What makes this folder like another wishes nothing, and is not asked to delete it again. */
     announce_all(f, inbox);
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", true), 0);
+    assert_int_equal(library_hide_view(f->s.lib, inbox, "talk.FAILED.txt", true), 0);
     assert_int_equal(claim(f), -1);
     close_library(f);
     open_library(f);
     assert_false(visible(f, inbox, "talk.FAILED.txt"));
     int count;
-    assert_int_equal(library_retry(f->lib, "talk.mp3", &count), 0);
+    assert_int_equal(library_retry(f->s.lib, "talk.mp3", &count), 0);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &err, -1);
+    library_job_failed(f->s.lib, &key, &err, -1);
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
     /* The same content under another name is a wish to try again. */
@@ -60,7 +60,7 @@ static size_t failed_with(struct fixture *f, const char *code)
 {
     struct item *items;
     size_t count, n = 0;
-    assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+    assert_int_equal(library_items(f->s.lib, "", &items, &count), 0);
     for (size_t i = 0; i < count; i++)
         n += items[i].state == ITEM_FAILED && strcmp(items[i].error.code, code) == 0;
     items_free(items, count);
@@ -77,21 +77,21 @@ static void what_was_cancelled_stays_so_until_it_is_asked_for(void **state)
     add(f, "two.mp3", 11);
     content(f, 11, 2);
     assert_int_equal(claim(f), 1);
-    library_job_checkpoint(f->lib, &key, "task 7");
-    assert_int_equal(library_cancel(f->lib, "three.mp3", &count), -ENOENT);
-    assert_int_equal(library_cancel(f->lib, "", &count), 0);
+    library_job_checkpoint(f->s.lib, &key, "task 7");
+    assert_int_equal(library_cancel(f->s.lib, "three.mp3", &count), -ENOENT);
+    assert_int_equal(library_cancel(f->s.lib, "", &count), 0);
     assert_int_equal(count, 2);
-    assert_int_equal(library_cancel(f->lib, "", &count), 0);
+    assert_int_equal(library_cancel(f->s.lib, "", &count), 0);
     assert_int_equal(count, 0);
     /* The one that waited has ended; the runner is told of the other, and what it has left elsewhere is known. */
     assert_int_equal(failed_with(f, "job.cancelled"), 1);
-    assert_true(library_next_cancelled(f->lib, &told));
+    assert_true(library_next_cancelled(f->s.lib, &told));
     assert_memory_equal(&told, &key, sizeof key);
-    assert_false(library_next_cancelled(f->lib, &told));
+    assert_false(library_next_cancelled(f->s.lib, &told));
     assert_int_equal(failed_with(f, "job.cancelled"), 2);
     struct orphan_start orphan;
     int64_t next;
-    assert_int_equal(library_claim_orphan(f->lib, 1000, &orphan, &next), 1);
+    assert_int_equal(library_claim_orphan(f->s.lib, 1000, &orphan, &next), 1);
     assert_string_equal(orphan.checkpoint, "task 7");
     orphan_start_clear(&orphan);
     close_library(f);
@@ -100,12 +100,12 @@ static void what_was_cancelled_stays_so_until_it_is_asked_for(void **state)
     assert_int_equal(failed_with(f, "job.cancelled"), 2);
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "one.FAILED.txt"));
-    assert_int_equal(library_retry(f->lib, "two.mp3", &count), 0);
+    assert_int_equal(library_retry(f->s.lib, "two.mp3", &count), 0);
     assert_int_equal(claim(f), 2);
     /* Cancelled while its result was on the way to the disk: it is paid for, and shown. */
-    assert_int_equal(library_cancel(f->lib, "two.mp3", &count), 0);
+    assert_int_equal(library_cancel(f->s.lib, "two.mp3", &count), 0);
     assert_int_equal(count, 1);
-    assert_true(library_next_cancelled(f->lib, &told));
+    assert_true(library_next_cancelled(f->s.lib, &told));
     finish(f, 2);
     assert_int_equal(failed_with(f, "job.cancelled"), 1);
     announce_all(f, inbox);
@@ -121,9 +121,9 @@ static void a_failure_after_a_cancel_is_not_tried_again(void **state)
     add(f, "one.mp3", 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
-    assert_int_equal(library_cancel(f->lib, "one.mp3", &count), 0);
+    assert_int_equal(library_cancel(f->s.lib, "one.mp3", &count), 0);
     error_set(&err, ERROR_TRANSIENT, EIO, "cloud.network", "no route");
-    library_job_failed(f->lib, &key, &err, 500);
+    library_job_failed(f->s.lib, &key, &err, 500);
     assert_int_equal(failed_with(f, "job.cancelled"), 1);
     assert_int_equal(claim(f), -1);
 }
@@ -137,10 +137,10 @@ static void a_postponed_job_waits_for_its_time(void **state)
     add(f, "talk.mp3", 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "io.space"}, 5000);
-    assert_int_equal(library_claim_job(f->lib, 4999, none_held, &start, &next), 0);
+    library_job_failed(f->s.lib, &key, &(struct error){.class = ERROR_TRANSIENT, .code = "io.space"}, 5000);
+    assert_int_equal(library_claim_job(f->s.lib, 4999, none_held, &start, &next), 0);
     assert_int_equal(next, 5000);
-    assert_int_equal(library_claim_job(f->lib, 5000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 5000, none_held, &start, &next), 1);
     assert_int_equal(start.attempts, 2);
     job_start_clear(&start);
 }
@@ -156,19 +156,19 @@ static void a_clock_that_is_set_back_keeps_no_job_waiting(void **state)
     add(f, "talk.mp3", 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &err, now + 40 * minute);
-    assert_int_equal(library_claim_job(f->lib, now, none_held, &start, &next), 0);
+    library_job_failed(f->s.lib, &key, &err, now + 40 * minute);
+    assert_int_equal(library_claim_job(f->s.lib, now, none_held, &start, &next), 0);
     assert_int_equal(next, now + 40 * minute);
     /* Half an hour back: it is waited for. A day back: that is no time a job was ever put off to. */
-    assert_int_equal(library_claim_job(f->lib, now - 20 * minute, none_held, &start, &next), 0);
-    assert_int_equal(library_claim_job(f->lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, now - 20 * minute, none_held, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->s.lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
     job_start_clear(&start);
     /* The same after a restart. */
-    library_job_failed(f->lib, &key, &err, now + 40 * minute);
+    library_job_failed(f->s.lib, &key, &err, now + 40 * minute);
     close_library(f);
     open_library(f);
-    assert_int_equal(library_claim_job(f->lib, now, none_held, &start, &next), 0);
-    assert_int_equal(library_claim_job(f->lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, now, none_held, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->s.lib, now - 24 * 60 * minute, none_held, &start, &next), 1);
     job_start_clear(&start);
 }
 
@@ -204,10 +204,10 @@ static void a_lost_result_is_made_again(void **state)
     struct view view;
     struct view_content text;
     transcribed(f, "talk.mp3", 10, 1);
-    assert_int_equal(library_find_view(f->lib, inbox, "talk.txt", false, &view), 0);
-    assert_int_equal(results_drop(f->results, &key), 0);
-    scratch_remove(strdup(f->views_path));
-    assert_int_equal(library_open_view(f->lib, &view, &text), -EUCLEAN);
+    assert_int_equal(library_find_view(f->s.lib, inbox, "talk.txt", false, &view), 0);
+    assert_int_equal(results_drop(f->s.results, &key), 0);
+    scratch_remove(strdup(f->s.views_path));
+    assert_int_equal(library_open_view(f->s.lib, &view, &text), -EUCLEAN);
     assert_int_equal(claim(f), 1);
 }
 
@@ -217,12 +217,12 @@ static void a_result_made_anew_is_not_lost_by_a_late_report(void **state)
     struct fixture *f = *state;
     struct digest key = digest_of(101);
     transcribed(f, "talk.mp3", 10, 1);
-    assert_int_equal(results_drop(f->results, &key), 0);
-    library_result_lost(f->lib, &key);
+    assert_int_equal(results_drop(f->s.results, &key), 0);
+    library_result_lost(f->s.lib, &key);
     finish(f, claim(f));
-    library_result_lost(f->lib, &key);
+    library_result_lost(f->s.lib, &key);
     assert_int_equal(claim(f), -1);
-    cleanup_close int fd = results_file(f->results, &key, "transcript.json");
+    cleanup_close int fd = results_file(f->s.results, &key, "transcript.json");
     assert_true(fd >= 0);
 }
 
@@ -231,11 +231,11 @@ static void what_cannot_be_read_is_said_and_read_again_on_request(void **state)
     struct fixture *f = *state;
     add(f, "talk.mp3", 10);
     library_set_unreadable(
-        f->lib, (struct file_id){7, 10},
+        f->s.lib, (struct file_id){7, 10},
         &(struct error){.class = ERROR_PERSON, .code = "io.read", .detail = "Permission denied"});
     announce_all(f, inbox);
     assert_true(visible(f, inbox, "talk.FAILED.txt"));
-    assert_int_equal(library_hide_view(f->lib, inbox, "talk.FAILED.txt", false), 0);
+    assert_int_equal(library_hide_view(f->s.lib, inbox, "talk.FAILED.txt", false), 0);
     assert_int_equal(f->reread.ino, 10);
     content(f, 10, 1);
     assert_int_equal(claim(f), 1);
@@ -248,10 +248,10 @@ static void a_digest_of_what_changed_meanwhile_is_not_taken(void **state)
     struct recording_stat st = {.size = 10};
     uint64_t changes;
     add(f, "talk.mp3", 10);
-    free(library_path_of(f->lib, (struct file_id){7, 10}, &changes));
-    library_invalidate_content(f->lib, (struct file_id){7, 10});
+    free(library_path_of(f->s.lib, (struct file_id){7, 10}, &changes));
+    library_invalidate_content(f->s.lib, (struct file_id){7, 10});
     assert_int_equal(
-        library_set_content(f->lib, (struct file_id){7, 10}, changes, &st, &d, &key, "local", "{}"), 0);
+        library_set_content(f->s.lib, (struct file_id){7, 10}, changes, &st, &d, &key, "local", "{}"), 0);
     assert_int_equal(claim(f), -1);
 }
 
@@ -265,13 +265,13 @@ static void a_job_whose_recording_changes_is_begun_again_with_another(void **sta
     add(f, "b.mp3", 11);
     content(f, 10, 1);
     content(f, 11, 1);
-    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
     struct file_id reading = start.id;
     job_start_clear(&start);
-    library_invalidate_content(f->lib, reading);
-    assert_true(library_next_cancelled(f->lib, &key));
+    library_invalidate_content(f->s.lib, reading);
+    assert_true(library_next_cancelled(f->s.lib, &key));
     assert_memory_equal(&key, &expected, sizeof key);
-    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
     assert_true(start.id.ino != reading.ino);
     assert_int_equal(start.attempts, 1);
     job_start_clear(&start);
@@ -287,11 +287,11 @@ static void a_held_backend_rests_but_for_what_somebody_asks_for(void **state)
     int count;
     add(f, "talk.mp3", 10);
     content(f, 10, 1);
-    assert_int_equal(library_claim_job(f->lib, 1000, held, &start, &next), 0);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, held, &start, &next), 0);
     assert_int_equal(claim(f), 1);
-    library_job_failed(f->lib, &key, &(struct error){.class = ERROR_PERMANENT, .code = "x"}, -1);
-    assert_int_equal(library_retry(f->lib, "talk.mp3", &count), 0);
-    assert_int_equal(library_claim_job(f->lib, 1000, held, &start, &next), 1);
+    library_job_failed(f->s.lib, &key, &(struct error){.class = ERROR_PERMANENT, .code = "x"}, -1);
+    assert_int_equal(library_retry(f->s.lib, "talk.mp3", &count), 0);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, held, &start, &next), 1);
     job_start_clear(&start);
 }
 
@@ -310,11 +310,11 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     assert_int_equal(claim_at(f, now, &next), 1);
     add(f, "other.mp3", 13);
     content(f, 13, 3);
-    library_job_checkpoint(f->lib, &begun, "{}");
-    library_job_released(f->lib, &begun);
-    library_job_postponed(f->lib, &first, "", &full, now, until);
+    library_job_checkpoint(f->s.lib, &begun, "{}");
+    library_job_released(f->s.lib, &begun);
+    library_job_postponed(f->s.lib, &first, "", &full, now, until);
 
-    assert_int_equal(library_held_until(f->lib, now, NULL), until);
+    assert_int_equal(library_held_until(f->s.lib, now, NULL), until);
     struct item item = item_of(f, "other.mp3");
     assert_int_equal(item.state, ITEM_QUEUED);
     assert_string_equal(item.error.code, "limit.day");
@@ -326,11 +326,11 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     assert_int_equal(claim_at(f, now, &next), 2);
     assert_int_equal(claim_at(f, now, &next), -1);
     assert_int_equal(next, until);
-    library_job_postponed(f->lib, &begun, "", &full, now, until); /* it was only published */
+    library_job_postponed(f->s.lib, &begun, "", &full, now, until); /* it was only published */
     assert_int_equal(claim_at(f, now, &next), -1);
 
-    assert_int_equal(library_held_until(f->lib, now - 1, NULL), 0); /* the clock was set back */
-    assert_int_equal(library_held_until(f->lib, until, NULL), 0);
+    assert_int_equal(library_held_until(f->s.lib, now - 1, NULL), 0); /* the clock was set back */
+    assert_int_equal(library_held_until(f->s.lib, until, NULL), 0);
     assert_int_equal(claim_at(f, until, &next), 2); /* turned away last, it is first */
     assert_int_equal(claim_at(f, until, &next), 1);
     assert_int_equal(claim_at(f, until, &next), 3);
@@ -358,24 +358,24 @@ static void a_folder_holds_only_what_is_in_it(void **state)
     const struct error month = {.class = ERROR_TRANSIENT, .code = "limit.month"};
     int64_t next, now = (int64_t)time(NULL) * 1000, day = now + 3600000, later = now + 7200000;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(library_add_name(f->lib, &places[i], (struct file_id){7, 11 + i}, NULL, NULL), 0);
+        assert_int_equal(library_add_name(f->s.lib, &places[i], (struct file_id){7, 11 + i}, NULL, NULL), 0);
         content(f, 11 + i, 1 + i);
     }
     assert_int_equal(claim_at(f, now, &next), 1);
-    library_job_postponed(f->lib, &first, "team", &full, now, day);
-    assert_int_equal(library_held_until(f->lib, now, NULL), 0); /* of all */
+    library_job_postponed(f->s.lib, &first, "team", &full, now, day);
+    assert_int_equal(library_held_until(f->s.lib, now, NULL), 0); /* of all */
     assert_int_equal(waits_until(f, "team/deep/second.mp3"), day);
     assert_int_equal(waits_until(f, "teams/other.mp3"), 0);
     assert_int_equal(claim_at(f, now, &next), 3);
     assert_int_equal(claim_at(f, now, &next), -1);
     assert_int_equal(next, day);
 
-    library_job_postponed(f->lib, &other, "", &month, now, later); /* the longest counts */
-    assert_int_equal(library_held_until(f->lib, now, NULL), later);
+    library_job_postponed(f->s.lib, &other, "", &month, now, later); /* the longest counts */
+    assert_int_equal(library_held_until(f->s.lib, now, NULL), later);
     assert_int_equal(waits_until(f, "team/deep/second.mp3"), later);
     assert_int_equal(claim_at(f, day, &next), -1);
-    assert_true(library_forget_holds(f->lib));
-    assert_false(library_forget_holds(f->lib));
+    assert_true(library_forget_holds(f->s.lib));
+    assert_false(library_forget_holds(f->s.lib));
     assert_int_equal(waits_until(f, "team/deep/second.mp3"), 0);
     assert_int_equal(claim_at(f, now, &next), 3);
     assert_int_equal(claim_at(f, now, &next), 1);
@@ -390,8 +390,8 @@ static void a_restart_ends_the_wait(void **state)
     add(f, "talk.mp3", 11);
     content(f, 11, 1);
     assert_int_equal(claim_at(f, now, &next), 1);
-    library_job_checkpoint(f->lib, &key, "{}");
-    library_job_postponed(f->lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+    library_job_checkpoint(f->s.lib, &key, "{}");
+    library_job_postponed(f->s.lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
                           now + 3600000);
     close_library(f);
     open_library(f);
@@ -406,8 +406,8 @@ static void nobody_wants_what_waited_any_more(void **state)
     add(f, "talk.mp3", 11);
     content(f, 11, 1);
     assert_int_equal(claim_at(f, now, &next), 1);
-    library_remove_name(f->lib, inbox, "talk.mp3");
-    library_job_postponed(f->lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
+    library_remove_name(f->s.lib, inbox, "talk.mp3");
+    library_job_postponed(f->s.lib, &key, "", &(struct error){.class = ERROR_TRANSIENT, .code = "limit.day"}, now,
                           now + 3600000);
     assert_int_equal(claim_at(f, now + 3600000, &next), -1);
 }
@@ -430,7 +430,7 @@ static void an_item_says_what_it_cost(void **state)
     assert_false(item.cost.possible);
     item_clear(&item);
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        library_job_charged(f->lib, &key, &told[i]);
+        library_job_charged(f->s.lib, &key, &told[i]);
     item = item_of(f, "talk.mp3");
     assert_int_equal(item.cost.billed_ms, 5000);
     assert_int_equal(item.cost.cost_micro, 50);
@@ -438,7 +438,7 @@ static void an_item_says_what_it_cost(void **state)
     assert_true(item.cost.possible && item.cost.estimated);
     assert_string_equal(item.cost.currency, "CNY");
     item_clear(&item);
-    index_put_charge(f->index, &(struct index_charge){.job = key,
+    index_put_charge(f->s.index, &(struct index_charge){.job = key,
                                                       .at_ms = 2,
                                                       .kind = CHARGE_BILLED,
                                                       .model = "m",

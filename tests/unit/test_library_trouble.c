@@ -13,20 +13,12 @@
 #include <cmocka.h>
 
 #include "backend/base/cleanup.h"
-#include "cache/index.h"
 #include "cache/render/formats.h"
 #include "cache/render/look.h"
-#include "cache/results.h"
-#include "cache/views.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 struct fixture {
-    char *dir, *index_path, *results_path, *views_path;
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *lib;
+    struct library_store s;
     int told_done, told_failed; /* atomic */
     int shown;                  /* the results that search should have */
 };
@@ -62,17 +54,8 @@ static void on_result(void *context, const struct digest *job, bool shown)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct error err = {0};
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    f->views_path = scratch_join(f->dir, "views");
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(views_open(f->views_path, &f->views), 0);
-    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
-    library_set_hooks(f->lib, &(struct library_hooks){.told = on_told, .result = on_result, .context = f});
+    store_new(&f->s);
+    library_set_hooks(f->s.lib, &(struct library_hooks){.told = on_told, .result = on_result, .context = f});
     *state = f;
     return 0;
 }
@@ -80,14 +63,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
-    views_close(f->views);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
-    free(f->views_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -104,16 +80,16 @@ static void add(struct fixture *f, const char *name, int what)
     struct digest d = {{(uint8_t)what}}, key = key_of(what);
     struct recording_stat st = {.size = 10, .mtime_ns = 1, .ctime_ns = 1, .birth_ns = 1};
     uint64_t changes;
-    assert_int_equal(library_add_name(f->lib, &p, id, NULL, NULL), 0);
-    free(library_path_of(f->lib, id, &changes));
-    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{}"), 0);
+    assert_int_equal(library_add_name(f->s.lib, &p, id, NULL, NULL), 0);
+    free(library_path_of(f->s.lib, id, &changes));
+    assert_int_equal(library_set_content(f->s.lib, id, changes, &st, &d, &key, "local", "{}"), 0);
 }
 
 static void claim(struct fixture *f)
 {
     struct job_start start;
     int64_t next;
-    assert_int_equal(library_claim_job(f->lib, 1000, (const char *const[]){NULL}, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, (const char *const[]){NULL}, &start, &next), 1);
     job_start_clear(&start);
 }
 
@@ -125,7 +101,7 @@ static void put_words(struct fixture *f, const struct digest *key, const char *w
              "{\"schema\":\"scribefs-transcript/1\",\"sentences\":["
              "{\"begin_ms\":0,\"end_ms\":900,\"channel\":0,\"text\":\"%s\"}]}",
              words);
-    assert_int_equal(results_begin(f->results, key, &w), 0);
+    assert_int_equal(results_begin(f->s.results, key, &w), 0);
     assert_int_equal(result_add(w, "transcript.json", transcript, strlen(transcript)), 0);
     assert_int_equal(result_commit(w), 0);
 }
@@ -141,20 +117,20 @@ static void transcribe(struct fixture *f, const char *name, int what)
     add(f, name, what);
     claim(f);
     put_result(f, &key);
-    library_job_done(f->lib, &key, 1000);
+    library_job_done(f->s.lib, &key, 1000);
 }
 
 static bool visible(struct fixture *f, const char *name)
 {
     struct view view;
-    return library_find_view(f->lib, inbox, name, false, &view) == 0;
+    return library_find_view(f->s.lib, inbox, name, false, &view) == 0;
 }
 
 static void render_all(struct fixture *f)
 {
     int rc;
     do
-        rc = library_render(f->lib);
+        rc = library_render(f->s.lib);
     while (rc > 0);
     assert_int_equal(rc, 0);
 }
@@ -165,8 +141,8 @@ static void render_all(struct fixture *f)
 static int ask_for_all_again(struct fixture *f)
 {
     struct render_look look = {.listed = 1u << FORMAT_MD};
-    assert_int_equal(library_set_status_files(f->lib, "", STATUS_FILES_SHOWN), 0);
-    assert_int_equal(library_set_look(f->lib, inbox, "other.wav", &look), 0);
+    assert_int_equal(library_set_status_files(f->s.lib, "", STATUS_FILES_SHOWN), 0);
+    assert_int_equal(library_set_look(f->s.lib, inbox, "other.wav", &look), 0);
     return ENOSPC;
 }
 
@@ -179,7 +155,7 @@ static void a_view_that_cannot_be_made_takes_no_other_out_of_the_queue(void **st
     transcribe(f, "talk.wav", 2);
     for_fsync = f;
     instead_of_fsync = ask_for_all_again;
-    assert_int_equal(library_render(f->lib), -ENOSPC);
+    assert_int_equal(library_render(f->s.lib), -ENOSPC);
     assert_null(instead_of_fsync);
     render_all(f);
     assert_true(visible(f, "talk.txt"));
@@ -188,7 +164,7 @@ static void a_view_that_cannot_be_made_takes_no_other_out_of_the_queue(void **st
 
 static int remove_the_cache(struct fixture *f)
 {
-    scratch_remove(strdup(f->views_path));
+    scratch_remove(strdup(f->s.views_path));
     return 0;
 }
 
@@ -209,7 +185,7 @@ static void *announce(void *arg)
 {
     struct fixture *f = arg;
     struct announcement a;
-    while (library_next_announcement(f->lib, &a))
+    while (library_next_announcement(f->s.lib, &a))
         free(a.path);
     return NULL;
 }
@@ -220,16 +196,16 @@ static void without_an_announcer_every_outcome_is_told(void **state)
     pthread_t thread;
     struct error err = {.class = ERROR_PERMANENT, .code = "media.decode"};
     struct digest key = key_of(1);
-    library_set_announcing(f->lib, false);
+    library_set_announcing(f->s.lib, false);
     add(f, "talk.wav", 1);
     claim(f);
     assert_true(visible(f, "talk.transcribing.txt"));
-    library_job_failed(f->lib, &key, &err, -1);
+    library_job_failed(f->s.lib, &key, &err, -1);
     assert_true(visible(f, "talk.FAILED.txt"));
     assert_int_equal(pthread_create(&thread, NULL, announce, f), 0);
     for (int i = 0; i < 2000 && !__atomic_load_n(&f->told_failed, __ATOMIC_SEQ_CST); i++)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    library_stop_announcing(f->lib);
+    library_stop_announcing(f->s.lib);
     pthread_join(thread, NULL);
     assert_int_equal(f->told_failed, 1);
 }
@@ -242,9 +218,9 @@ static void lose(struct fixture *f)
     struct view view;
     digest_hex(&key, hex);
     snprintf(path, sizeof path, "%.2s/%s/transcript.json", hex, hex);
-    cleanup_free char *file = scratch_join(f->results_path, path);
+    cleanup_free char *file = scratch_join(f->s.results_path, path);
     assert_int_equal(truncate(file, 3), 0);
-    assert_int_equal(library_find_unlisted(f->lib, inbox, "talk.md", &view), -ENOENT);
+    assert_int_equal(library_find_unlisted(f->s.lib, inbox, "talk.md", &view), -ENOENT);
 }
 
 static void a_view_on_its_way_out_does_not_come_back_with_what_was_lost(void **state)
@@ -253,16 +229,16 @@ static void a_view_on_its_way_out_does_not_come_back_with_what_was_lost(void **s
     struct digest key = key_of(1);
     struct view before, after;
     transcribe(f, "talk.wav", 1);
-    library_set_announcing(f->lib, true);
+    library_set_announcing(f->s.lib, true);
     render_all(f);
-    assert_int_equal(library_confirm_view(f->lib, inbox, "talk.srt", &before), 0);
+    assert_int_equal(library_confirm_view(f->s.lib, inbox, "talk.srt", &before), 0);
     lose(f);
     assert_false(visible(f, "talk.srt")); /* and nobody has announced that yet */
     claim(f);
     put_words(f, &key, "other words");
-    library_job_done(f->lib, &key, 1000);
+    library_job_done(f->s.lib, &key, 1000);
     render_all(f);
-    assert_int_equal(library_find_view(f->lib, inbox, "talk.srt", false, &after), 0);
+    assert_int_equal(library_find_view(f->s.lib, inbox, "talk.srt", false, &after), 0);
     assert_int_equal(after.size, before.size + (off_t)strlen("other words") - (off_t)strlen("hello"));
 }
 
@@ -274,7 +250,7 @@ static void a_result_that_is_lost_is_not_searched(void **state)
     assert_int_equal(f->shown, 1);
     lose(f);
     assert_int_equal(f->shown, 0);
-    library_remove_name(f->lib, inbox, "talk.wav");
+    library_remove_name(f->s.lib, inbox, "talk.wav");
     assert_int_equal(f->shown, 0);
 }
 
@@ -284,9 +260,9 @@ static void a_result_that_is_ready_for_a_rerun_is_searched(void **state)
     struct digest content = {{1}}, key = key_of(50);
     transcribe(f, "talk.wav", 1);
     put_result(f, &key);
-    assert_int_equal(library_rerun(f->lib, "talk.wav", &content, &key, "local", "{\"model\":\"other\"}"), 1);
+    assert_int_equal(library_rerun(f->s.lib, "talk.wav", &content, &key, "local", "{\"model\":\"other\"}"), 1);
     assert_int_equal(f->shown, 1); /* that one, and no longer the first */
-    library_remove_name(f->lib, inbox, "talk.wav");
+    library_remove_name(f->s.lib, inbox, "talk.wav");
     assert_int_equal(f->shown, 0);
 }
 

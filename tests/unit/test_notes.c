@@ -9,20 +9,12 @@
 
 #include <cmocka.h>
 
-#include "cache/index.h"
-#include "cache/results.h"
-#include "cache/views.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 #define NOTE SETTINGS_ERROR_NAME
 
 struct fixture {
-    char *dir, *index_path, *results_path, *views_path;
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *lib;
+    struct library_store s;
 };
 
 static const struct file_id team = {7, 3}, file = {7, 30};
@@ -30,16 +22,7 @@ static const struct file_id team = {7, 3}, file = {7, 30};
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct error err = {0};
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    f->views_path = scratch_join(f->dir, "views");
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(views_open(f->views_path, &f->views), 0);
-    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
+    store_new(&f->s);
     *state = f;
     return 0;
 }
@@ -47,14 +30,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
-    views_close(f->views);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
-    free(f->views_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -63,7 +39,7 @@ static int teardown(void **state)
 static void say_in_team(struct fixture *f, const char *path, const char *text)
 {
     struct folder_note note = {team, path, file, ".scribefs.conf", {.tv_sec = 100}, text};
-    assert_int_equal(library_set_notes(f->lib, "", &note, text ? 1 : 0), 0);
+    assert_int_equal(library_set_notes(f->s.lib, "", &note, text ? 1 : 0), 0);
 }
 
 /* What is read there; NULL: a listing does not show it. Static. */
@@ -74,14 +50,14 @@ static const char *shown(struct fixture *f, struct view *out)
     struct view_content content;
     struct view v;
     size_t count;
-    assert_int_equal(library_list_views(f->lib, team, &entries, &count), 0);
+    assert_int_equal(library_list_views(f->s.lib, team, &entries, &count), 0);
     bool listed =
         count == 1 && strcmp(entries[0].name, NOTE) == 0 && file_id_equal(entries[0].recording, file);
     free(entries);
     if (!listed)
         return NULL;
-    assert_int_equal(library_find_view(f->lib, team, NOTE, false, &v), 0);
-    assert_int_equal(library_open_view(f->lib, &v, &content), 0);
+    assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &v), 0);
+    assert_int_equal(library_open_view(f->s.lib, &v, &content), 0);
     assert_int_equal(v.size, content.size);
     snprintf(text, sizeof text, "%.*s", (int)content.size, content.text);
     free(content.text);
@@ -95,14 +71,14 @@ static void announce(struct fixture *f, enum announcement_kind kind, bool well)
 {
     struct announcement a;
     struct view v;
-    assert_true(library_next_announcement(f->lib, &a));
+    assert_true(library_next_announcement(f->s.lib, &a));
     assert_int_equal(a.kind, kind);
     assert_string_equal(a.path, "team/" NOTE);
     if (well && kind == ANNOUNCE_CREATE)
-        assert_int_equal(library_confirm_view(f->lib, a.directory, a.name, &v), 0);
+        assert_int_equal(library_confirm_view(f->s.lib, a.directory, a.name, &v), 0);
     if (well && kind == ANNOUNCE_DELETE)
-        assert_int_equal(library_withdraw_view(f->lib, a.directory, a.name), 0);
-    library_announced(f->lib, &a, well ? 0 : -EIO);
+        assert_int_equal(library_withdraw_view(f->s.lib, a.directory, a.name), 0);
+    library_announced(f->s.lib, &a, well ? 0 : -EIO);
     free(a.path);
 }
 
@@ -110,7 +86,7 @@ static void it_comes_changes_and_goes_with_announcements(void **state)
 {
     struct fixture *f = *state;
     struct view before, now;
-    library_set_announcing(f->lib, true);
+    library_set_announcing(f->s.lib, true);
     say_in_team(f, "team", "one");
     assert_null(shown(f, NULL)); /* not before everybody is told */
     announce(f, ANNOUNCE_CREATE, true);
@@ -125,14 +101,14 @@ static void it_comes_changes_and_goes_with_announcements(void **state)
     assert_string_equal(shown(f, &now), "other");
     assert_true(now.version != before.version);
     struct view_content content;
-    assert_int_equal(library_open_view(f->lib, &before, &content), -ESTALE);
+    assert_int_equal(library_open_view(f->s.lib, &before, &content), -ESTALE);
     say_in_team(f, "team", NULL);
     assert_null(shown(f, NULL));
     /* "rm -r" has seen it in its listing. */
-    assert_int_equal(library_find_view(f->lib, team, NOTE, false, &now), 0);
+    assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &now), 0);
     announce(f, ANNOUNCE_DELETE, true);
-    assert_int_equal(library_find_view(f->lib, team, NOTE, false, &now), -ENOENT);
-    assert_null(library_directory_path(f->lib, team)); /* nothing is left of it */
+    assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &now), -ENOENT);
+    assert_null(library_directory_path(f->s.lib, team)); /* nothing is left of it */
     say_in_team(f, "team", "again");
     announce(f, ANNOUNCE_CREATE, false); /* without an event, but there */
     assert_string_equal(shown(f, NULL), "again");
@@ -144,19 +120,19 @@ static void deleted_it_stays_away_until_it_says_something_else(void **state)
     struct view v;
     say_in_team(f, "team", "one"); /* without an announcer it is there at once */
     assert_string_equal(shown(f, NULL), "one");
-    assert_int_equal(library_hide_view(f->lib, team, NOTE, false), 0);
-    assert_int_equal(library_find_view(f->lib, team, NOTE, false, &v), -ENOENT);
+    assert_int_equal(library_hide_view(f->s.lib, team, NOTE, false), 0);
+    assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &v), -ENOENT);
     say_in_team(f, "team", "one");
     assert_null(shown(f, NULL));
     say_in_team(f, "team", "two");
     assert_string_equal(shown(f, NULL), "two");
-    assert_int_equal(library_hide_view(f->lib, team, NOTE, false), 0);
+    assert_int_equal(library_hide_view(f->s.lib, team, NOTE, false), 0);
     say_in_team(f, "team", NULL); /* mended, and wrong again */
     say_in_team(f, "team", "two");
     assert_string_equal(shown(f, NULL), "two");
     say_in_team(f, "team", NULL);
-    assert_int_equal(library_hide_view(f->lib, team, NOTE, false), 0); /* "rm -r" comes to it */
-    assert_int_equal(library_find_view(f->lib, team, NOTE, false, &v), -ENOENT);
+    assert_int_equal(library_hide_view(f->s.lib, team, NOTE, false), 0); /* "rm -r" comes to it */
+    assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &v), -ENOENT);
 }
 
 static void it_moves_and_goes_with_its_folder(void **state)
@@ -164,28 +140,28 @@ static void it_moves_and_goes_with_its_folder(void **state)
     struct fixture *f = *state;
     struct folder_note elsewhere = {team, "elsewhere", file, "scribefs.conf", {0}, "stale"};
     say_in_team(f, "team", "one");
-    library_move_directory(f->lib, "team", "moved");
+    library_move_directory(f->s.lib, "team", "moved");
     assert_string_equal(shown(f, NULL), "one");
     /* Who still thinks of it at another place is not listened to. */
-    assert_int_equal(library_set_notes(f->lib, "elsewhere", &elsewhere, 1), 0);
+    assert_int_equal(library_set_notes(f->s.lib, "elsewhere", &elsewhere, 1), 0);
     assert_string_equal(shown(f, NULL), "one");
-    assert_int_equal(library_set_notes(f->lib, "other", NULL, 0), 0); /* not below that */
+    assert_int_equal(library_set_notes(f->s.lib, "other", NULL, 0), 0); /* not below that */
     assert_string_equal(shown(f, NULL), "one");
-    library_remove_directory(f->lib, "moved");
+    library_remove_directory(f->s.lib, "moved");
     assert_null(shown(f, NULL));
     say_in_team(f, "team", "one"); /* it is made anew */
-    library_set_announcing(f->lib, true);
-    library_remove_directory(f->lib, "team"); /* freed with the library, while its announcement waits */
+    library_set_announcing(f->s.lib, true);
+    library_remove_directory(f->s.lib, "team"); /* freed with the library, while its announcement waits */
 }
 
 static void recordings_and_it_share_a_folder(void **state)
 {
     struct fixture *f = *state;
     struct place place = {team, "team", "SETTINGS-ERROR.wav"};
-    assert_int_equal(library_add_name(f->lib, &place, (struct file_id){7, 40}, NULL, NULL), 0);
+    assert_int_equal(library_add_name(f->s.lib, &place, (struct file_id){7, 40}, NULL, NULL), 0);
     say_in_team(f, "team", "one");
     assert_string_equal(shown(f, NULL), "one");
-    library_remove_name(f->lib, team, "SETTINGS-ERROR.wav");
+    library_remove_name(f->s.lib, team, "SETTINGS-ERROR.wav");
     assert_string_equal(shown(f, NULL), "one");
     assert_true(name_is_status(NOTE));
 }

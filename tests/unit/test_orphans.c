@@ -13,17 +13,11 @@
 
 #include "backend/backend.h"
 #include "backend/base/loop.h"
-#include "cache/index.h"
-#include "cache/results.h"
 #include "fs/jobs/discards.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 struct fixture {
-    char *dir, *index_path, *results_path;
-    struct index *index;
-    struct results *results;
-    struct library *lib;
+    struct library_store s;
     int work;
 };
 
@@ -35,21 +29,20 @@ static void on_work(void *context)
     ((struct fixture *)context)->work++;
 }
 
+static void wire(struct fixture *f)
+{
+    library_set_hooks(f->s.lib, &(struct library_hooks){.work = on_work, .context = f});
+}
+
 static void open_library(struct fixture *f)
 {
-    struct error err = {0};
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, NULL, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
-    library_set_hooks(f->lib, &(struct library_hooks){.work = on_work, .context = f});
+    store_open_library(&f->s);
+    wire(f);
 }
 
 static void close_library(struct fixture *f)
 {
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
+    store_close_library(&f->s);
 }
 
 static void reopen(struct fixture *f)
@@ -61,10 +54,8 @@ static void reopen(struct fixture *f)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    open_library(f);
+    store_new(&f->s);
+    wire(f);
     *state = f;
     return 0;
 }
@@ -72,10 +63,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    close_library(f);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -95,25 +83,25 @@ static void add(struct fixture *f, const char *name, uint64_t ino, int what)
     struct file_id id = {7, ino};
     struct recording_stat st = {.size = 10, .mtime_ns = what, .ctime_ns = what, .birth_ns = 1};
     uint64_t changes;
-    assert_int_equal(library_add_name(f->lib, &p, id, NULL, NULL), 0);
-    free(library_path_of(f->lib, id, &changes));
-    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "cloud", "{}"), 0);
+    assert_int_equal(library_add_name(f->s.lib, &p, id, NULL, NULL), 0);
+    free(library_path_of(f->s.lib, id, &changes));
+    assert_int_equal(library_set_content(f->s.lib, id, changes, &st, &d, &key, "cloud", "{}"), 0);
 }
 
 static void begin(struct fixture *f, const char *checkpoint)
 {
     struct job_start start;
     int64_t next;
-    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
     if (checkpoint)
-        library_job_checkpoint(f->lib, &start.key, checkpoint);
+        library_job_checkpoint(f->s.lib, &start.key, checkpoint);
     job_start_clear(&start);
 }
 
 static void cancelled(struct fixture *f)
 {
     struct digest key;
-    while (library_next_cancelled(f->lib, &key))
+    while (library_next_cancelled(f->s.lib, &key))
         ;
 }
 
@@ -124,7 +112,7 @@ static const char *orphans(struct fixture *f)
     struct orphan_start start;
     int64_t next;
     text[0] = '\0';
-    while (library_claim_orphan(f->lib, 1000, &start, &next) == 1) {
+    while (library_claim_orphan(f->s.lib, 1000, &start, &next) == 1) {
         assert_string_equal(start.backend, "cloud");
         strcat(text, start.checkpoint);
         strcat(text, " ");
@@ -155,31 +143,31 @@ static void take(struct fixture *f, enum step step)
         begin(f, "cp");
         break;
     case REMOVE:
-        library_remove_name(f->lib, inbox, "talk.wav");
+        library_remove_name(f->s.lib, inbox, "talk.wav");
         break;
     case CANCEL:
         cancelled(f);
         break;
     case DONE: {
         struct result_writer *w;
-        assert_int_equal(results_begin(f->results, &key, &w), 0);
+        assert_int_equal(results_begin(f->s.results, &key, &w), 0);
         static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
         assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
         assert_int_equal(result_commit(w), 0);
-        library_job_done(f->lib, &key, 1000);
+        library_job_done(f->s.lib, &key, 1000);
         break;
     }
     case LATER:
-        library_job_failed(f->lib, &key, &err, 500);
+        library_job_failed(f->s.lib, &key, &err, 500);
         break;
     case FAIL:
-        library_job_failed(f->lib, &key, &err, -1);
+        library_job_failed(f->s.lib, &key, &err, -1);
         break;
     case RELEASE:
-        library_job_released(f->lib, &key);
+        library_job_released(f->s.lib, &key);
         break;
     case CHANGE:
-        library_invalidate_content(f->lib, (struct file_id){7, 11});
+        library_invalidate_content(f->s.lib, (struct file_id){7, 11});
         break;
     case RESTART:
         reopen(f);
@@ -236,15 +224,15 @@ static void the_same_content_gets_a_job_that_knows_nothing_of_it(void **state)
     take(f, REMOVE);
     take(f, CANCEL);
     take(f, AGAIN);
-    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
     assert_null(start.checkpoint);
     assert_int_equal(start.attempts, 1);
     job_start_clear(&start);
-    library_job_checkpoint(f->lib, &(struct digest){{101, [31] = 1}}, "another");
+    library_job_checkpoint(f->s.lib, &(struct digest){{101, [31] = 1}}, "another");
     assert_string_equal(orphans(f), "cp ");
     reopen(f);
     assert_string_equal(orphans(f), "cp ");
-    assert_int_equal(library_claim_job(f->lib, 1000, none_held, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
     assert_string_equal(start.checkpoint, "another");
     job_start_clear(&start);
 }
@@ -254,23 +242,23 @@ static void one_is_handed_out_once_until_it_is_gone(void **state)
     struct fixture *f = *state;
     struct orphan_start start;
     int64_t next = 7;
-    library_leave(f->lib, "cloud", "one");
-    library_leave(f->lib, "cloud", "one"); /* the very same */
-    library_leave(f->lib, "cloud", "two");
+    library_leave(f->s.lib, "cloud", "one");
+    library_leave(f->s.lib, "cloud", "one"); /* the very same */
+    library_leave(f->s.lib, "cloud", "two");
     assert_int_equal(f->work, 2);
-    assert_int_equal(library_claim_orphan(f->lib, 1000, &start, &next), 1);
+    assert_int_equal(library_claim_orphan(f->s.lib, 1000, &start, &next), 1);
     assert_string_equal(start.checkpoint, "one");
     assert_int_equal(start.attempts, 1);
     assert_true(start.created_ms > 0);
     assert_string_equal(orphans(f), "two ");
-    library_orphan_again(f->lib, &start.key, 5000);
+    library_orphan_again(f->s.lib, &start.key, 5000);
     orphan_start_clear(&start);
-    assert_int_equal(library_claim_orphan(f->lib, 1000, &start, &next), 0);
+    assert_int_equal(library_claim_orphan(f->s.lib, 1000, &start, &next), 0);
     assert_int_equal(next, 5000);
-    assert_int_equal(library_claim_orphan(f->lib, 5000, &start, &next), 1);
+    assert_int_equal(library_claim_orphan(f->s.lib, 5000, &start, &next), 1);
     assert_int_equal(start.attempts, 2);
-    library_orphan_gone(f->lib, &start.key);
-    library_orphan_gone(f->lib, &start.key);
+    library_orphan_gone(f->s.lib, &start.key);
+    library_orphan_gone(f->s.lib, &start.key);
     orphan_start_clear(&start);
     reopen(f);
     assert_string_equal(orphans(f), "two ");
@@ -355,10 +343,10 @@ static void it_is_tried_until_nothing_is_left(void **state)
         struct discards *discards;
         struct orphan_start start;
         int64_t next = 0, now = (int64_t)time(NULL) * 1000;
-        library_leave(f->lib, "cloud", cases[i].name);
+        library_leave(f->s.lib, "cloud", cases[i].name);
         if (cases[i].old) {
-            assert_int_equal(library_claim_orphan(f->lib, now, &start, &next), 1);
-            index_put_job(f->index, &(struct index_job){.key = start.key,
+            assert_int_equal(library_claim_orphan(f->s.lib, now, &start, &next), 1);
+            index_put_job(f->s.index, &(struct index_job){.key = start.key,
                                                         .settings = "",
                                                         .backend = "cloud",
                                                         .state = JOB_QUEUED,
@@ -371,13 +359,13 @@ static void it_is_tried_until_nothing_is_left(void **state)
         assert_int_equal(
             discards_new(
                 &(struct discards_config){
-                    .library = f->lib, .loop = loop, .backends = backends, .backend_count = 1, .log = quiet},
+                    .library = f->s.lib, .loop = loop, .backends = backends, .backend_count = 1, .log = quiet},
                 &discards),
             0);
         discards_look(discards);
         loop_post(loop, stop, loop);
         loop_run(loop);
-        int claimed = library_claim_orphan(f->lib, now, &start, &next);
+        int claimed = library_claim_orphan(f->s.lib, now, &start, &next);
         bool soon = next > now && next < now + 60000;
         if (claimed != 0 || fake.asked != cases[i].asked || soon != (cases[i].again == 1))
             fail_msg("%s: asked %d times, claimed %d, next in %lld ms", cases[i].name, fake.asked, claimed,
@@ -387,11 +375,11 @@ static void it_is_tried_until_nothing_is_left(void **state)
         discards_free(discards);
         loop_free(loop);
         reopen(f);
-        claimed = library_claim_orphan(f->lib, now, &start, &next);
+        claimed = library_claim_orphan(f->s.lib, now, &start, &next);
         if (claimed != cases[i].stays)
             fail_msg("%s: %s after a restart", cases[i].name, claimed ? "still there" : "gone");
         if (claimed) {
-            library_orphan_gone(f->lib, &start.key);
+            library_orphan_gone(f->s.lib, &start.key);
             orphan_start_clear(&start);
         }
     }
@@ -408,13 +396,13 @@ static void a_few_at_a_time(void **state)
     assert_int_equal(
         discards_new(
             &(struct discards_config){
-                .library = f->lib, .loop = loop, .backends = backends, .backend_count = 1, .log = quiet},
+                .library = f->s.lib, .loop = loop, .backends = backends, .backend_count = 1, .log = quiet},
             &discards),
         0);
     for (int i = 0; i < 50; i++) {
         char checkpoint[20];
         snprintf(checkpoint, sizeof checkpoint, "cp-%d", i);
-        library_leave(f->lib, "cloud", checkpoint);
+        library_leave(f->s.lib, "cloud", checkpoint);
     }
     discards_look(discards);
     assert_in_range(fake.asked, 1, 8);
@@ -425,7 +413,7 @@ static void a_few_at_a_time(void **state)
     loop_post(loop, stop, loop);
     loop_run(loop);
     discards_stop(discards);
-    library_leave(f->lib, "cloud", "late");
+    library_leave(f->s.lib, "cloud", "late");
     discards_look(discards);
     assert_int_equal(fake.asked, 50);
     assert_string_equal(orphans(f), "late ");

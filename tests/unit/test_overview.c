@@ -7,18 +7,10 @@
 
 #include <cmocka.h>
 
-#include "cache/index.h"
-#include "cache/results.h"
-#include "cache/views.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 struct fixture {
-    char *dir, *index_path, *results_path, *views_path;
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *lib;
+    struct library_store s;
     char told[200]; /* "+1 -1": results that are shown, and not any more */
 };
 
@@ -47,16 +39,8 @@ static void on_result(void *context, const struct digest *job, bool shown)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct error err = {0};
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    f->views_path = scratch_join(f->dir, "views");
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(views_open(f->views_path, &f->views), 0);
-    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
-    library_set_hooks(f->lib, &(struct library_hooks){.result = on_result, .context = f});
+    store_new(&f->s);
+    library_set_hooks(f->s.lib, &(struct library_hooks){.result = on_result, .context = f});
     *state = f;
     return 0;
 }
@@ -64,14 +48,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    library_free(f->lib);
-    index_close(f->index, 5000);
-    results_close(f->results);
-    views_close(f->views);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
-    free(f->views_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -83,9 +60,9 @@ static void add(struct fixture *f, const char *name, uint64_t ino, uint32_t cont
     struct recording_stat st = {.size = 10, .mtime_ns = 1, .ctime_ns = 1, .birth_ns = 1};
     struct file_id id = {7, ino};
     uint64_t changes;
-    assert_int_equal(library_add_name(f->lib, &p, id, NULL, NULL), 0);
-    free(library_path_of(f->lib, id, &changes));
-    assert_int_equal(library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{}"), 0);
+    assert_int_equal(library_add_name(f->s.lib, &p, id, NULL, NULL), 0);
+    free(library_path_of(f->s.lib, id, &changes));
+    assert_int_equal(library_set_content(f->s.lib, id, changes, &st, &d, &key, "local", "{}"), 0);
 }
 
 static void put_result(struct fixture *f, uint32_t content)
@@ -93,7 +70,7 @@ static void put_result(struct fixture *f, uint32_t content)
     static const char transcript[] = "{\"schema\":\"scribefs-transcript/1\",\"sentences\":[]}";
     struct digest key = digest_of(content, 2);
     struct result_writer *w;
-    assert_int_equal(results_begin(f->results, &key, &w), 0);
+    assert_int_equal(results_begin(f->s.results, &key, &w), 0);
     assert_int_equal(result_add(w, "transcript.json", transcript, sizeof transcript - 1), 0);
     assert_int_equal(result_commit(w), 0);
 }
@@ -103,7 +80,7 @@ static void claim(struct fixture *f)
     static const char *const none[] = {NULL};
     struct job_start start;
     int64_t next;
-    assert_int_equal(library_claim_job(f->lib, (int64_t)time(NULL) * 1000, none, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, (int64_t)time(NULL) * 1000, none, &start, &next), 1);
     job_start_clear(&start);
 }
 
@@ -128,10 +105,10 @@ static void the_first_of_each_state_and_the_number_of_all(void **state)
     struct digest second = digest_of(2, 2);
     struct error err = {.class = ERROR_PERMANENT, .code = "media.decode"};
     claim(f);
-    library_job_failed(f->lib, &second, &err, -1);
+    library_job_failed(f->s.lib, &second, &err, -1);
     struct item *items;
     size_t count, counts[ITEM_STATES];
-    assert_int_equal(library_overview(f->lib, 2, &items, &count, counts), 0);
+    assert_int_equal(library_overview(f->s.lib, 2, &items, &count, counts), 0);
     static const char *const order[] = {"1.wav", "3.wav", "4.wav", "2.wav", "done.wav"};
     assert_int_equal(count, 5);
     for (size_t i = 0; i < count; i++)
@@ -141,7 +118,7 @@ static void the_first_of_each_state_and_the_number_of_all(void **state)
     assert_int_equal(counts[ITEM_FAILED], 1);
     assert_int_equal(counts[ITEM_DONE], 1);
     items_free(items, count);
-    assert_int_equal(library_overview(f->lib, 0, &items, &count, counts), 0);
+    assert_int_equal(library_overview(f->s.lib, 0, &items, &count, counts), 0);
     assert_int_equal(count, 0);
     assert_int_equal(counts[ITEM_QUEUED], 3);
     items_free(items, count);
@@ -159,7 +136,7 @@ static void it_is_quick_where_there_is_much(void **state)
     struct item *items;
     size_t count, counts[ITEM_STATES];
     double start = now_s();
-    assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+    assert_int_equal(library_items(f->s.lib, "", &items, &count), 0);
     double all = now_s() - start;
     assert_int_equal(count, MANY);
     items_free(items, count);
@@ -167,7 +144,7 @@ static void it_is_quick_where_there_is_much(void **state)
     double least = 1e9;
     for (int i = 0; i < 5; i++) {
         start = now_s();
-        assert_int_equal(library_overview(f->lib, 50, &items, &count, counts), 0);
+        assert_int_equal(library_overview(f->s.lib, 50, &items, &count, counts), 0);
         double took = now_s() - start;
         least = took < least ? took : least;
         assert_int_equal(counts[ITEM_QUEUED], MANY);
@@ -195,23 +172,23 @@ static void search_hears_of_results_and_where_they_are_shown(void **state)
     claim(f);
     put_result(f, 2);
     struct digest first = digest_of(1, 2), second = digest_of(2, 2), other = digest_of(3, 2);
-    library_job_done(f->lib, &second, 1000);
+    library_job_done(f->s.lib, &second, 1000);
     assert_string_equal(f->told, "+1 +2");
     char keys[100] = "";
-    assert_int_equal(library_each_result(f->lib, put_key, keys), 0);
+    assert_int_equal(library_each_result(f->s.lib, put_key, keys), 0);
     assert_string_equal(keys, "1 2 ");
     char **paths;
     size_t count;
-    assert_int_equal(library_shown_with(f->lib, &first, &paths, &count), 0);
+    assert_int_equal(library_shown_with(f->s.lib, &first, &paths, &count), 0);
     assert_int_equal(count, 2);
     assert_true(!strcmp(paths[0], "b.wav") && !strcmp(paths[1], "a.wav"));
     shown_paths_free(paths, count);
-    assert_int_equal(library_shown_with(f->lib, &other, &paths, &count), 0);
+    assert_int_equal(library_shown_with(f->s.lib, &other, &paths, &count), 0);
     assert_int_equal(count, 0);
     shown_paths_free(paths, count);
-    library_remove_name(f->lib, (struct file_id){7, 2}, "a.wav");
+    library_remove_name(f->s.lib, (struct file_id){7, 2}, "a.wav");
     assert_string_equal(f->told, "+1 +2"); /* b.wav still shows it */
-    library_remove_name(f->lib, (struct file_id){7, 2}, "b.wav");
+    library_remove_name(f->s.lib, (struct file_id){7, 2}, "b.wav");
     assert_string_equal(f->told, "+1 +2 -1");
 }
 

@@ -6,19 +6,13 @@
 
 #include <cmocka.h>
 
-#include "cache/index.h"
-#include "cache/results.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 #define TOP ((struct file_id){7, 100})
 static const char *const held[] = {NULL};
 
 struct fixture {
-    char *dir, *index_path, *results_path;
-    struct index *index;
-    struct results *results;
-    struct library *lib;
+    struct library_store s;
     int rereads;
     uint64_t reread; /* the last one */
 };
@@ -33,15 +27,8 @@ static void on_reread(void *context, struct file_id id)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct error err = {0};
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(library_new(f->index, f->results, NULL, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
-    library_set_hooks(f->lib, &(struct library_hooks){.reread = on_reread, .context = f});
+    store_new(&f->s);
+    library_set_hooks(f->s.lib, &(struct library_hooks){.reread = on_reread, .context = f});
     *state = f;
     return 0;
 }
@@ -49,12 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -62,7 +44,7 @@ static int teardown(void **state)
 static void add(struct fixture *f, const char *name, uint64_t ino)
 {
     struct place place = {TOP, "", name};
-    assert_int_equal(library_add_name(f->lib, &place, (struct file_id){7, ino}, NULL, NULL), 0);
+    assert_int_equal(library_add_name(f->s.lib, &place, (struct file_id){7, ino}, NULL, NULL), 0);
 }
 
 /* Its content, a letter, is known; the job is for that backend. */
@@ -71,14 +53,14 @@ static int content(struct fixture *f, uint64_t ino, char letter, const char *bac
     struct digest digest = {{(uint8_t)letter}}, key = {{(uint8_t)letter, (uint8_t)backend[0]}};
     uint64_t changes;
     struct file_id id = {7, ino};
-    free(library_path_of(f->lib, id, &changes));
-    return library_set_content(f->lib, id, changes, &(struct recording_stat){.size = 1}, &digest, &key,
+    free(library_path_of(f->s.lib, id, &changes));
+    return library_set_content(f->s.lib, id, changes, &(struct recording_stat){.size = 1}, &digest, &key,
                                backend, "{}");
 }
 
 static void policy(struct fixture *f, const char *name, struct name_policy p)
 {
-    library_set_policy(f->lib, TOP, name, &p);
+    library_set_policy(f->s.lib, TOP, name, &p);
 }
 
 /* The next job's recording and backend as "name backend", or "". */
@@ -87,7 +69,7 @@ static void assert_next(struct fixture *f, const char *what)
     struct job_start start;
     int64_t next;
     char said[300] = "";
-    if (library_claim_job(f->lib, 1000, held, &start, &next) == 1) {
+    if (library_claim_job(f->s.lib, 1000, held, &start, &next) == 1) {
         snprintf(said, sizeof said, "%s %s", start.path, start.backend);
         job_start_clear(&start);
     }
@@ -106,7 +88,7 @@ static void a_local_recording_gets_no_job_elsewhere_nor_does_a_copy(void **state
     add(f, "other.mp3", 3);
     assert_int_equal(content(f, 3, 'y', "cloud"), 0);
     /* The one that had to stay has gone: the copy may be sent. */
-    library_remove_name(f->lib, TOP, "a.mp3");
+    library_remove_name(f->s.lib, TOP, "a.mp3");
     assert_int_equal(content(f, 2, 'x', "cloud"), 0);
 }
 
@@ -120,12 +102,12 @@ static void of_what_is_apart_and_its_copies_nobody_elsewhere_is_told(void **stat
     assert_int_equal(content(f, 2, 'x', "local"), 0);
     assert_int_equal(content(f, 3, 'y', "local"), 0);
     policy(f, "other.mp3", (struct name_policy){.local = true}); /* as the store says, not a folder */
-    assert_false(library_is_apart(f->lib, "a.mp3"));
+    assert_false(library_is_apart(f->s.lib, "a.mp3"));
     policy(f, "a.mp3", (struct name_policy){.local = true, .apart = true});
-    assert_true(library_is_apart(f->lib, "a.mp3"));
-    assert_true(library_is_apart(f->lib, "copy.mp3"));
-    assert_false(library_is_apart(f->lib, "other.mp3"));
-    assert_false(library_is_apart(f->lib, "nowhere/a.mp3"));
+    assert_true(library_is_apart(f->s.lib, "a.mp3"));
+    assert_true(library_is_apart(f->s.lib, "copy.mp3"));
+    assert_false(library_is_apart(f->s.lib, "other.mp3"));
+    assert_false(library_is_apart(f->s.lib, "nowhere/a.mp3"));
 }
 
 static void a_queued_job_is_withdrawn_when_its_recording_has_to_stay(void **state)
@@ -152,7 +134,7 @@ static void a_running_job_is_cancelled_when_a_copy_has_to_stay(void **state)
     assert_int_equal(f->rereads, 0); /* nobody knows yet what is in it */
     assert_int_equal(content(f, 2, 'x', "local"), 0);
     assert_int_equal(f->reread, 1);
-    assert_true(library_next_cancelled(f->lib, &key));
+    assert_true(library_next_cancelled(f->s.lib, &key));
     assert_int_equal(key.bytes[1], 'c');
     assert_int_equal(content(f, 1, 'x', "cloud"), -EAGAIN);
 }
@@ -166,9 +148,9 @@ static void a_failed_job_is_not_tried_again_elsewhere(void **state)
     add(f, "a.mp3", 1);
     assert_int_equal(content(f, 1, 'x', "cloud"), 0);
     assert_next(f, "a.mp3 cloud");
-    library_job_failed(f->lib, &key, &err, -1);
+    library_job_failed(f->s.lib, &key, &err, -1);
     policy(f, "a.mp3", (struct name_policy){.local = true});
-    library_retry(f->lib, "", &count);
+    library_retry(f->s.lib, "", &count);
     assert_next(f, "");
     assert_int_equal(f->reread, 1);
 }
@@ -179,7 +161,7 @@ static void a_recording_keeps_its_place_of_safety_while_it_is_renamed(void **sta
     add(f, "a.mp3", 1);
     policy(f, "a.mp3", (struct name_policy){.local = true});
     assert_int_equal(content(f, 1, 'x', "local"), 0);
-    assert_int_equal(library_rename(f->lib, &(struct place){TOP, "", "a.mp3"},
+    assert_int_equal(library_rename(f->s.lib, &(struct place){TOP, "", "a.mp3"},
                                     &(struct place){TOP, "", "b.mp3"}, (struct file_id){7, 1}, NULL, NULL),
                      0);
     add(f, "copy.mp3", 2);
@@ -258,17 +240,17 @@ static void what_is_skipped_is_not_begun_and_is_no_item(void **state)
     add(f, "a.mp3", 1);
     assert_int_equal(content(f, 1, 'x', "local"), 0);
     policy(f, "a.mp3", (struct name_policy){.skip = true});
-    assert_true(library_is_skipped(f->lib, id));
+    assert_true(library_is_skipped(f->s.lib, id));
     assert_next(f, "");
-    assert_int_equal(library_items(f->lib, "", &items, &count), 0);
+    assert_int_equal(library_items(f->s.lib, "", &items, &count), 0);
     assert_int_equal(count, 0);
     items_free(items, count);
-    library_set_skipped(f->lib, id, &st);
-    assert_int_equal(library_compare_content(f->lib, id, &st), CONTENT_CURRENT);
+    library_set_skipped(f->s.lib, id, &st);
+    assert_int_equal(library_compare_content(f->s.lib, id, &st), CONTENT_CURRENT);
     assert_int_equal(f->rereads, 0);
     policy(f, "a.mp3", (struct name_policy){0});
     assert_int_equal(f->reread, 1);
-    assert_int_equal(library_compare_content(f->lib, id, &st), CONTENT_UNREAD);
+    assert_int_equal(library_compare_content(f->s.lib, id, &st), CONTENT_UNREAD);
 }
 
 static void status_texts_can_be_switched_off(void **state)
@@ -278,9 +260,9 @@ static void status_texts_can_be_switched_off(void **state)
     add(f, "a.mp3", 1);
     policy(f, "a.mp3", (struct name_policy){.no_status = true});
     assert_int_equal(content(f, 1, 'x', "local"), 0);
-    assert_int_equal(library_find_view(f->lib, TOP, "a.transcribing.txt", false, &v), -ENOENT);
+    assert_int_equal(library_find_view(f->s.lib, TOP, "a.transcribing.txt", false, &v), -ENOENT);
     policy(f, "a.mp3", (struct name_policy){0});
-    assert_int_equal(library_find_view(f->lib, TOP, "a.transcribing.txt", false, &v), 0);
+    assert_int_equal(library_find_view(f->s.lib, TOP, "a.transcribing.txt", false, &v), 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

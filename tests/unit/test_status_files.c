@@ -8,21 +8,13 @@
 #include <cmocka.h>
 
 #include "backend/base/buffer.h"
-#include "cache/index.h"
-#include "cache/results.h"
-#include "cache/views.h"
 #include "fs/inbox/facts.h"
-#include "fs/library.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/library_store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 struct fixture {
-    char *dir, *index_path, *results_path, *views_path;
-    struct index *index;
-    struct results *results;
-    struct views *views;
-    struct library *lib;
+    struct library_store s;
 };
 
 /* Three folders, a recording in each, all queued; without an announcer what is wanted is visible at once. */
@@ -34,26 +26,17 @@ static const struct {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct error err = {0};
-    f->dir = scratch_new();
-    f->index_path = scratch_join(f->dir, "index.db");
-    f->results_path = scratch_join(f->dir, "results");
-    f->views_path = scratch_join(f->dir, "views");
-    assert_int_equal(index_open(f->index_path, &f->index, NULL, &err), 0);
-    assert_int_equal(results_open(f->results_path, &f->results), 0);
-    assert_int_equal(views_open(f->views_path, &f->views), 0);
-    assert_int_equal(library_new(f->index, f->results, f->views, 7, &f->lib), 0);
-    assert_int_equal(library_load(f->lib), 0);
+    store_new(&f->s);
     for (size_t i = 0; i < COUNT(folders); i++) {
         struct place p = {folders[i].id, folders[i].path, "talk.wav"};
         struct file_id id = {7, 10 + i};
         struct digest d = {{(uint8_t)(i + 1)}}, key = {{(uint8_t)(i + 100)}};
         struct recording_stat st = {.size = 10, .mtime_ns = 1, .ctime_ns = 1, .birth_ns = 1};
         uint64_t changes;
-        assert_int_equal(library_add_name(f->lib, &p, id, NULL, NULL), 0);
-        free(library_path_of(f->lib, id, &changes));
+        assert_int_equal(library_add_name(f->s.lib, &p, id, NULL, NULL), 0);
+        free(library_path_of(f->s.lib, id, &changes));
         assert_int_equal(
-            library_set_content(f->lib, id, changes, &st, &d, &key, "local", "{\"model\":\"small\"}"), 0);
+            library_set_content(f->s.lib, id, changes, &st, &d, &key, "local", "{\"model\":\"small\"}"), 0);
     }
     *state = f;
     return 0;
@@ -62,14 +45,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    library_free(f->lib);
-    assert_int_equal(index_close(f->index, 5000), 0);
-    results_close(f->results);
-    views_close(f->views);
-    scratch_remove(f->dir);
-    free(f->index_path);
-    free(f->results_path);
-    free(f->views_path);
+    store_free(&f->s);
     free(f);
     return 0;
 }
@@ -79,7 +55,7 @@ static void check(struct fixture *f, const char *wanted)
 {
     for (size_t i = 0; i < COUNT(folders); i++) {
         struct view v;
-        bool shown = library_find_view(f->lib, folders[i].id, "talk.transcribing.txt", false, &v) == 0;
+        bool shown = library_find_view(f->s.lib, folders[i].id, "talk.transcribing.txt", false, &v) == 0;
         if (shown != (wanted[i] == 'x'))
             fail_msg("folder %zu, wanted %s", i, wanted);
     }
@@ -87,7 +63,7 @@ static void check(struct fixture *f, const char *wanted)
 
 static void set(struct fixture *f, const char *path, enum status_files files)
 {
-    assert_int_equal(library_set_status_files(f->lib, path, files), 0);
+    assert_int_equal(library_set_status_files(f->s.lib, path, files), 0);
 }
 
 static void the_nearest_rule_counts(void **state)
@@ -119,16 +95,16 @@ static void a_rule_follows_its_folder(void **state)
     set(f, "a", STATUS_FILES_NONE);
     set(f, "a/b", STATUS_FILES_SHOWN);
     set(f, "c", STATUS_FILES_SHOWN); /* of a folder that is replaced */
-    library_move_directory(f->lib, "a", "c");
+    library_move_directory(f->s.lib, "a", "c");
     check(f, "x-x");
     set(f, "c/b", STATUS_FILES_AS_ABOVE);
     check(f, "x--");
     /* Out of the folder that has the rule. */
-    library_move_directory(f->lib, "c/b", "b");
+    library_move_directory(f->s.lib, "c/b", "b");
     check(f, "x-x");
     /* Another folder at the old place has no rule. */
     set(f, "c", STATUS_FILES_AS_ABOVE);
-    library_move_directory(f->lib, "c", "a");
+    library_move_directory(f->s.lib, "c", "a");
     check(f, "xxx");
 }
 
@@ -138,14 +114,14 @@ static void a_failure_is_known_without_its_text(void **state)
     set(f, "", STATUS_FILES_NONE);
     struct job_start start;
     int64_t next;
-    assert_int_equal(library_claim_job(f->lib, 1000, (const char *const[]){NULL}, &start, &next), 1);
+    assert_int_equal(library_claim_job(f->s.lib, 1000, (const char *const[]){NULL}, &start, &next), 1);
     struct error err = {.class = ERROR_PERMANENT, .code = "media.decode"};
-    library_job_failed(f->lib, &start.key, &err, -1);
+    library_job_failed(f->s.lib, &start.key, &err, -1);
     struct item item;
     char *settings;
     struct view v;
-    assert_int_equal(library_item(f->lib, start.id, &item, &settings), 0);
-    assert_int_equal(library_find_view(f->lib, folders[0].id, "talk.FAILED.txt", false, &v), -ENOENT);
+    assert_int_equal(library_item(f->s.lib, start.id, &item, &settings), 0);
+    assert_int_equal(library_find_view(f->s.lib, folders[0].id, "talk.FAILED.txt", false, &v), -ENOENT);
     assert_int_equal(item.state, ITEM_FAILED);
     cleanup_buffer struct buffer b = {0};
     assert_int_equal(fact_value(&item, settings, "user.scribefs.error", &b), 0);
@@ -153,7 +129,7 @@ static void a_failure_is_known_without_its_text(void **state)
     item_clear(&item);
     free(settings);
     job_start_clear(&start);
-    assert_int_equal(library_item(f->lib, (struct file_id){7, 99}, &item, &settings), -ENOENT);
+    assert_int_equal(library_item(f->s.lib, (struct file_id){7, 99}, &item, &settings), -ENOENT);
     assert_null(settings);
 }
 
