@@ -62,6 +62,7 @@ struct callback {
     struct certificates *certificates;
     struct delivery *deliveries;
     struct peer *peers;         /* the oldest first */
+    bool some_left;             /* connections have ended since this was false */
     char seen[REMEMBERED][128]; /* ids of events, in a ring */
     int seen_at;
 };
@@ -262,6 +263,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
 {
     struct callback *c = arg;
     struct peer *peer = *state;
+    c->some_left |= what == MHD_CONNECTION_NOTIFY_CLOSED;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         peer = *state = calloc(1, sizeof *peer);
         if (!peer)
@@ -304,7 +306,12 @@ static void on_sweep(void *arg)
 static void run(struct callback *c)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    MHD_run(c->daemon);
+    /* A full daemon does not listen, and begins again only in the next run after connections have ended: when the last
+     * ones end together nothing would bring that about. */
+    do {
+        c->some_left = false;
+        MHD_run(c->daemon);
+    } while (c->some_left);
     if (MHD_get_timeout(c->daemon, &ms) == MHD_YES)
         loop_timer_after(c->timer, (int64_t)ms);
     else

@@ -360,6 +360,48 @@ static void a_connection_ends_although_it_goes_on_and_on(void **state)
     close(dripping.fd);
 }
 
+struct crowd {
+    struct loop *loop;
+    struct loop_timer *timer;
+    struct sockaddr_in there;
+    int fds[80]; /* more than the listener takes at once */
+    bool gone;
+};
+
+/* Comes all at once, and then goes all at once. */
+static void crowd_moves(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (size_t i = 0; i < sizeof crowd->fds / sizeof *crowd->fds; i++) {
+        if (crowd->gone) {
+            close(crowd->fds[i]);
+            continue;
+        }
+        crowd->fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(crowd->fds[i], (struct sockaddr *)&crowd->there, sizeof crowd->there), 0);
+    }
+    if (crowd->gone) {
+        loop_stop(crowd->loop);
+        return;
+    }
+    crowd->gone = true;
+    loop_timer_after(crowd->timer, 200);
+}
+
+static void after_a_full_house_that_leaves_together_events_get_through(void **state)
+{
+    struct world *w = *state;
+    struct crowd crowd = {.loop = w->loop,
+                          .there = {.sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)callback_port(w->callback)),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+    crowd.timer = loop_timer(w->loop, crowd_moves, &crowd);
+    loop_timer_after(crowd.timer, 0);
+    loop_run(w->loop);
+    assert_int_equal(deliver(w, RESULT, HONEST), 200);
+    loop_timer_free(crowd.timer);
+}
+
 /* A daemon that is started again finds the port its forerunner had, although connections to it were open. */
 static void the_port_can_be_taken_again_at_once(void **state)
 {
@@ -393,6 +435,7 @@ int main(void)
         CASE(addresses_to_listen_on),
         CASE(what_is_wrong_with_the_setting_is_said),
         CASE(a_connection_ends_although_it_goes_on_and_on),
+        CASE(after_a_full_house_that_leaves_together_events_get_through),
         CASE(the_port_can_be_taken_again_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
