@@ -96,7 +96,11 @@ int hook_message_add_text(const char *message, const char *text, size_t length, 
     if (!cJSON_IsObject(data))
         return -EINVAL;
     size_t kept = cut(text, length);
-    cleanup_free char *copy = strndup(text, kept);
+    cleanup_free char *copy = malloc(kept + 1);
+    if (copy) {
+        memcpy(copy, text, kept);
+        copy[kept] = '\0';
+    }
     if (!copy || !cJSON_AddStringToObject(data, "text", copy) ||
         (kept < length && !cJSON_AddTrueToObject(data, "text_cut")))
         return -ENOMEM;

@@ -45,6 +45,10 @@ class Writer:
     def at(self, path):
         return os.path.join(self.directory, path)
 
+    def is_gone(self, error):
+        """The mount. Unmounted in good order, there is an empty directory in its place."""
+        return error.errno in GONE or (error.errno == errno.ENOENT and not os.path.isdir(self.directory))
+
     def do(self, call, op, path, allowed=(), **more):
         """Logs, does, logs. True when it was done."""
         entry = dict(n=self.n, op=op, path=path, **more)
@@ -53,7 +57,7 @@ class Writer:
         try:
             call(entry)
         except OSError as e:
-            if e.errno in GONE:
+            if self.is_gone(e):
                 raise Gone from e
             self.say(failed=entry["n"], errno=e.errno)
             if e.errno in allowed:
@@ -222,7 +226,7 @@ class Writer:
             try:
                 self.random.choice(jobs if len(self.tree.files()) < MOST_FILES else [self.unlink, self.rename])()
             except OSError as e:
-                if e.errno in GONE:
+                if self.is_gone(e):
                     raise Gone from e
                 raise
 

@@ -107,19 +107,19 @@ fact_is() { # NAME FILE VALUE
     refute setfattr -x user.scribefs.state "$INBOX/good.wav" 2>/dev/null
     # What carries attributes along takes those of the file and none of ours, out of the mount and into it.
     if setfattr -n user.note -v kept "$INBOX/good.wav" 2>/dev/null; then
-        assert_equal "$(getfattr --absolute-names "$INBOX/good.wav" | grep user)" user.note
+        assert_equal "$(getfattr --absolute-names "$INBOX/good.wav" | grep '^user')" user.note
         mkdir "$T/out"
         cp -a "$INBOX/good.wav" "$INBOX/good.txt" "$T/out/"
         rsync -aX "$INBOX/" "$T/synced/"
         (cd "$INBOX" && tar --xattrs -cf "$T/all.tar" .) && tar --xattrs -xf "$T/all.tar" -C "$T/out" ./bad.wav
         assert_equal "$(getfattr -R --absolute-names -d "$T/out" "$T/synced" | grep -c '^user.scribefs')" 0
-        assert_equal "$(getfattr -R --absolute-names -d "$T/synced" | grep user)" 'user.note="kept"'
+        assert_equal "$(getfattr -R --absolute-names -d "$T/synced" | grep '^user')" 'user.note="kept"'
         mkdir "$INBOX/in"
         cp -a "$T/out/good.wav" "$INBOX/in/"
         mv "$INBOX/bad.wav" "$T/out/moved.wav"
         mv "$T/out/moved.wav" "$INBOX/in/"
         rsync -aX "$T/synced/" "$INBOX/in/synced/"
-        assert_equal "$(getfattr --absolute-names -d "$INBOX/in/good.wav" | grep user)" 'user.note="kept"'
+        assert_equal "$(getfattr --absolute-names -d "$INBOX/in/good.wav" | grep '^user')" 'user.note="kept"'
         wait_for fact_is state "$INBOX/in/good.wav" done
     fi
     # Other users learn no more than they may read.
