@@ -42,7 +42,7 @@ FS_SRC        := $(filter-out fs/main.c,$(wildcard fs/*.c fs/library/*.c fs/inbo
                  $(filter-out fs/mount/announcer_main.c,$(wildcard fs/mount/*.c))
 WORKER_SRC    := $(wildcard backend/worker/*.c) $(BASE_SRC) $(wildcard backend/transcript*.c)
 CTL_SRC       := $(wildcard fs/ctl/*.c) $(BASE_SRC) fs/control_json.c fs/control_spent.c fs/mountinfo.c fs/program.c \
-                 $(addprefix fs/inbox/,status.c status_parts.c names.c messages.c spent.c wording.c) \
+                 $(addprefix fs/inbox/,status.c status_parts.c names.c messages.c spent.c confirm.c wording.c) \
                  $(addprefix cache/render/,lint.c lint_read.c cue_rules.c language.c language_break.c language_words.c text.c)
 ANNOUNCER_SRC := fs/mount/announcer_main.c
 

@@ -5,7 +5,7 @@
  * disk is full or the file locked it keeps trying, in order (index_trouble() says so). Names and paths are
  * bytes, not text.
  *
- * Everything but settings, names chosen, hidden views, history, charges and days can be rebuilt from the store, so an index
+ * Everything but settings, names chosen, hidden views, history, charges, days and what was confirmed can be rebuilt from the store, so an index
  * that is corrupt is moved aside and a new one begun. */
 #pragma once
 
@@ -142,6 +142,7 @@ int index_load_deliveries(struct index *ix, int (*fn)(void *arg, const struct in
 
 /* The last 100,000 lines or so, the oldest first. */
 int index_load_history(struct index *ix, int (*fn)(void *arg, const struct index_event *e), void *arg);
+int index_load_confirmed(struct index *ix, int (*fn)(void *arg, const struct digest *content), void *arg);
 int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_day *d), void *arg); /* oldest first */
 
 /* Queue a write: insert or replace. */
@@ -152,6 +153,8 @@ void index_put_job(struct index *ix, const struct index_job *j);
 void index_put_charge(struct index *ix, const struct index_charge *c);
 void index_put_day(struct index *ix, const struct index_day *d);
 void index_put_delivery(struct index *ix, const struct index_delivery *d);
+/* A content may be sent to paid services: nobody asks for it again (fs/jobs/drops.h). */
+void index_put_confirmed(struct index *ix, const struct digest *content);
 /* Queue a removal; what is not there is fine. */
 void index_drop_directory(struct index *ix, int64_t id); /* with its links */
 void index_drop_recording(struct index *ix, uint64_t dev, uint64_t ino);

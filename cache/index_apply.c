@@ -40,6 +40,7 @@ static const char *const sql[STATEMENT_COUNT] = {
         "REPLACE INTO deliveries (id, receiver, body, attempts, created_ms, not_before_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [STATEMENT_DROP_DELIVERY] = "DELETE FROM deliveries WHERE id = ?1",
+    [STATEMENT_PUT_CONFIRMED] = "REPLACE INTO confirmed (digest) VALUES (?1)",
     /* ?1 from, ?2 to, ?3 the length of from and 1. '0' is the byte after '/': what is below, and nothing
        else. */
     [STATEMENT_MOVE_DIRECTORIES] = "UPDATE directories SET path = CAST(?2 || substr(path, ?3) AS BLOB)"
@@ -259,6 +260,12 @@ static int drop_delivery(struct index *ix, const char *id)
     return index_run(ix, STATEMENT_DROP_DELIVERY);
 }
 
+static int put_confirmed(struct index *ix, const struct digest *content)
+{
+    bind_digest(ix->statements[STATEMENT_PUT_CONFIRMED], 1, content);
+    return index_run(ix, STATEMENT_PUT_CONFIRMED);
+}
+
 static int move_directories(struct index *ix, const char *from, const char *to)
 {
     sqlite3_stmt *stmt = ix->statements[STATEMENT_MOVE_DIRECTORIES];
@@ -313,6 +320,8 @@ int index_apply(struct index *ix, const struct op *op)
         return put_delivery(ix, &op->delivery);
     case OP_DROP_DELIVERY:
         return drop_delivery(ix, op->delivery.id);
+    case OP_PUT_CONFIRMED:
+        return put_confirmed(ix, &op->confirmed);
     case OP_MOVE_DIRECTORIES:
         return move_directories(ix, op->move.from, op->move.to);
     case OP_HISTORY:

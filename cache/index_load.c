@@ -282,6 +282,25 @@ int index_load_days(struct index *ix, int (*fn)(void *arg, const struct index_da
     return load(ix, DAYS_SQL, day_row, &(struct day_call){fn, arg});
 }
 
+/* ---- confirmed ---- */
+
+struct confirmed_call {
+    int (*fn)(void *arg, const struct digest *content);
+    void *arg;
+};
+
+static int confirmed_row(sqlite3_stmt *stmt, void *arg)
+{
+    const struct confirmed_call *call = arg;
+    struct digest content;
+    return column_digest(stmt, 0, &content) ? call->fn(call->arg, &content) : 0;
+}
+
+int index_load_confirmed(struct index *ix, int (*fn)(void *arg, const struct digest *content), void *arg)
+{
+    return load(ix, "SELECT digest FROM confirmed", confirmed_row, &(struct confirmed_call){fn, arg});
+}
+
 /* ---- history ---- */
 
 #define HISTORY_SQL "SELECT job, at_ms, event, detail FROM history ORDER BY id"

@@ -179,6 +179,14 @@ struct op *op_drop_delivery(const char *id)
     return op;
 }
 
+struct op *op_put_confirmed(const struct digest *content)
+{
+    struct op *op = op_new(OP_PUT_CONFIRMED, 0);
+    if (op)
+        op->confirmed = *content;
+    return op;
+}
+
 struct op *op_move_directories(const char *from, const char *to)
 {
     struct op *op = op_new(OP_MOVE_DIRECTORIES, text_size(from) + text_size(to));
@@ -224,6 +232,7 @@ enum table {
     TABLE_CHARGES,
     TABLE_DAYS,
     TABLE_DELIVERIES,
+    TABLE_CONFIRMED,
 };
 
 /* The table of the one row that the change is about. */
@@ -250,6 +259,8 @@ static enum table table_of(const struct op *op)
     case OP_PUT_DELIVERY:
     case OP_DROP_DELIVERY:
         return TABLE_DELIVERIES;
+    case OP_PUT_CONFIRMED:
+        return TABLE_CONFIRMED;
     case OP_MOVE_DIRECTORIES:
     case OP_HISTORY:
     case OP_DURABLE:
@@ -279,6 +290,8 @@ static bool same_row(const struct op *a, const struct op *b)
         return a->day.day == b->day.day;
     case TABLE_DELIVERIES:
         return !strcmp(a->delivery.id, b->delivery.id);
+    case TABLE_CONFIRMED:
+        return !memcmp(&a->confirmed, &b->confirmed, sizeof a->confirmed);
     case TABLE_NONE:
         break;
     }
@@ -322,6 +335,9 @@ static size_t bucket_of(const struct op_queue *q, const struct op *op)
         break;
     case TABLE_DELIVERIES:
         hash = hash_bytes(hash, op->delivery.id, strlen(op->delivery.id));
+        break;
+    case TABLE_CONFIRMED:
+        hash = hash_bytes(hash, &op->confirmed, sizeof op->confirmed);
         break;
     case TABLE_NONE:
         break;

@@ -24,6 +24,7 @@ enum op_kind {
     OP_PUT_DAY,
     OP_PUT_DELIVERY,
     OP_DROP_DELIVERY,
+    OP_PUT_CONFIRMED,
     OP_MOVE_DIRECTORIES,
     OP_HISTORY,
     OP_DURABLE, /* not a change: a call to make when everything before it is durable */
@@ -41,6 +42,7 @@ struct op {
         struct index_charge charge;
         struct index_day day;
         struct index_delivery delivery;
+        struct digest confirmed;
         struct {
             struct digest key;
             const struct index_job *row; /* in `tail`; NULL for a removal */
@@ -83,6 +85,7 @@ struct op *op_drop_charge(const struct digest *job, int64_t at_ms);
 struct op *op_put_day(const struct index_day *d);
 struct op *op_put_delivery(const struct index_delivery *d);
 struct op *op_drop_delivery(const char *id);
+struct op *op_put_confirmed(const struct digest *content);
 struct op *op_move_directories(const char *from, const char *to);
 struct op *op_history(const struct digest *job, int64_t at_ms, const char *event, const char *detail);
 struct op *op_durable(void (*fn)(void *arg), void *arg);

@@ -275,6 +275,11 @@ void index_put_delivery(struct index *ix, const struct index_delivery *d)
     enqueue(ix, op_put_delivery(d));
 }
 
+void index_put_confirmed(struct index *ix, const struct digest *content)
+{
+    enqueue(ix, op_put_confirmed(content));
+}
+
 void index_drop_delivery(struct index *ix, const char *id)
 {
     enqueue(ix, op_drop_delivery(id));

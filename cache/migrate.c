@@ -111,6 +111,10 @@ static const char *const steps[] = {
     "UPDATE recordings SET recorded_ns = mtime_ns;",
     /* 10: who pays. */
     "ALTER TABLE charges ADD COLUMN folder BLOB NOT NULL DEFAULT X'';",
+    /* 11: what may be sent to paid services. */
+    "CREATE TABLE confirmed ("
+    "  digest BLOB NOT NULL PRIMARY KEY CHECK (length(digest) = 32)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 int migrate_newest(void)

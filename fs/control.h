@@ -19,9 +19,10 @@
  * failed and what it shows for that can be seen; "timed_out":true when T has passed first (no timeout_ms: no
  * limit). With "progress", status objects with "final":false before that, as for watch. A path that is not
  * known has two seconds to become known.
- *   {"command":"retry","path":P}, {"command":"restore","path":P}, {"command":"cancel","path":P}
+ *   {"command":"retry","path":P}, {"command":"restore","path":P}, {"command":"cancel","path":P},
+ * {"command":"confirm","path":P}
  *       -> {"count":N}: failed recordings that are tried again; deleted views that are back; jobs that waited or ran and
- * end.
+ * end; recordings that waited for it ("hold.confirm", or "hold.window") and are sent now.
  *   {"command":"explain","path":P}
  *       -> which model is taken for the one recording at P and why, once it has been looked at: {"path","state","backend",
  * "backend_why","recogniser","model","why","call","language","taken":null or, of a finished one, "engine" of its JSON,
@@ -74,7 +75,8 @@
  * "error":{"class","code","detail","cause","next"}}.
  *
  * SPENDING: {"today":SUM,"month":SUM (of local days),"limit_ms","month_limit_ms" (minutes of a day and a month;
- * 0: none),"limit_micro","month_limit_micro","currency" (what they may cost),"held_until_ms" (nothing more is sent
+ * 0: none),"to_confirm":null or {"recordings","billed_ms","cost_micro","currency" (both null where no price is known)} (what
+ * waits until somebody confirms it, at most),"limit_micro","month_limit_micro","currency" (what they may cost),"held_until_ms" (nothing more is sent
  * before, a limit is reached; 0: it is not),"held_for_month" (the limit of the month)}. SUM: {"billed_ms","jobs","possible_ms","possible_jobs",
  * "estimated_jobs" and "unpriced_jobs" (of "jobs"), "costs":[{"cost_micro","currency"}…]}. */
 #pragma once
@@ -116,7 +118,9 @@ struct control_config {
     /* As rerun() of fs/rerun.h, with explain_context. May be NULL. */
     struct cJSON *(*rerun)(void *context, const char *path, const struct cJSON *request, struct error *err);
     void *context;         /* of all the others */
-    void *explain_context; /* of explain() and rerun() */
+    /* What waits at `path` until somebody confirms it may go; *count: how many. 0, -ENOENT or -ENOMEM. May be NULL. */
+    int (*confirm)(void *context, const char *path, int *count);
+    void *explain_context; /* of explain(), rerun() and confirm() */
     /* Questions that are answered on the pool (fs/asking.h), and their context. */
     const struct question *questions;
     size_t question_count;

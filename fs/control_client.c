@@ -442,8 +442,9 @@ static void answer_request(struct control_client *c, const cJSON *request)
             answer(c, done, false);
         else
             answer_error(c, err.code, err.detail);
-    } else if ((change = find_change(command))) {
-        rc = change(c->config->library, path, &count);
+    } else if ((change = find_change(command)) || (c->config->confirm && strcmp(command, "confirm") == 0)) {
+        rc = change ? change(c->config->library, path, &count)
+                    : c->config->confirm(c->config->explain_context, path, &count);
         if (rc < 0)
             answer_errno(c, rc);
         else

@@ -70,12 +70,26 @@ void json_read_spent(const cJSON *object, const char *key, struct spent *s)
     }
 }
 
+static bool add_to_confirm(cJSON *object, const struct spending_report *report)
+{
+    if (!report->to_confirm)
+        return cJSON_AddNullToObject(object, "to_confirm") != NULL;
+    cJSON *o = cJSON_AddObjectToObject(object, "to_confirm");
+    if (!o || !add_number(o, "recordings", (int64_t)report->to_confirm) || !add_number(o, "billed_ms", report->confirm_ms))
+        return false;
+    if (report->confirm_currency[0])
+        return add_number(o, "cost_micro", report->confirm_micro) &&
+               cJSON_AddStringToObject(o, "currency", report->confirm_currency);
+    return cJSON_AddNullToObject(o, "cost_micro") && cJSON_AddNullToObject(o, "currency");
+}
+
 bool json_add_spending(cJSON *object, const struct spending_report *report)
 {
     if (!report)
         return cJSON_AddNullToObject(object, "spending") != NULL;
     cJSON *o = cJSON_AddObjectToObject(object, "spending");
     return o && json_add_spent(o, "today", &report->today) && json_add_spent(o, "month", &report->month) &&
+           add_to_confirm(o, report) &&
            add_number(o, "limit_ms", report->limit_ms) &&
            add_number(o, "month_limit_ms", report->month_limit_ms) &&
            add_number(o, "limit_micro", report->limit_micro) &&
@@ -99,6 +113,11 @@ bool json_read_spending(const cJSON *object, struct spending_report *report)
     get_currency(o, report->currency);
     report->held_for_month = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "held_for_month"));
     report->held_until = get_number(o, "held_until_ms");
+    const cJSON *waits = cJSON_GetObjectItemCaseSensitive(o, "to_confirm");
+    report->to_confirm = (size_t)get_number(waits, "recordings");
+    report->confirm_ms = get_number(waits, "billed_ms");
+    report->confirm_micro = get_number(waits, "cost_micro");
+    get_currency(waits, report->confirm_currency);
     return true;
 }
 

@@ -46,6 +46,8 @@ struct library_hooks {
     /* A transcript of a recording is there, or could not be made, and everything that shows it can be seen: said once for each
      * name and each job. Copy what you need. */
     void (*told)(void *context, const struct item *item);
+    /* Somebody deleted CONFIRM_NAME in this folder. Queue it. */
+    void (*confirm)(void *context, const char *path);
     void *context;
 };
 
@@ -116,7 +118,8 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out);
 /* A user deleted it (or moved it away, or a real file took its place for good): whiteout. Deleting a FAILED
  * text retries the job, unless a program did it that makes this folder like another (`by_mirror`): it would do so again and
- * again, and each time might cost; the text then stays away until the job is tried again. 0 or -ENOENT. */
+ * again, and each time might cost; the text then stays away until the job is tried again. The same goes for CONFIRM_NAME,
+ * which tells library_hooks.confirm. 0 or -ENOENT. */
 int library_hide_view(struct library *lib, struct file_id directory, const char *name, bool by_mirror);
 /* Owner, mode or ACL of this file changed: if it is a recording, the kernel is told to look at its views again. */
 void library_rights_changed(struct library *lib, struct file_id id);
@@ -124,8 +127,8 @@ void library_rights_changed(struct library *lib, struct file_id id);
 /* ---- What a folder itself says
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* The text of SETTINGS_ERROR_NAME in a directory. It is a view like a status text, with owner, mode and ACL of a file in the
- * same directory. */
+/* The text of SETTINGS_ERROR_NAME or CONFIRM_NAME in a directory. It is a view like a status text, with owner, mode and ACL of a file in the
+ * same directory, or of the directory itself ("."). */
 struct folder_note {
     struct file_id directory;
     const char *path;       /* of the directory */
@@ -134,9 +137,10 @@ struct folder_note {
     struct timespec mtime;
     const char *text;
 };
-/* All of these texts at `path` and below: others go. One that was deleted comes back when it says something else. Not
+/* All texts of one kind at `path` and below: others go. One that was deleted comes back when it says something else. Not
  * stored: said again at each start. A directory that is known at another path is left out. 0 or -ENOMEM. */
-int library_set_notes(struct library *lib, const char *path, const struct folder_note *notes, size_t count);
+int library_set_notes(struct library *lib, enum view_format kind, const char *path, const struct folder_note *notes,
+                      size_t count);
 
 /* ---- How views look, and that they are made
  * ---------------------------------------------------------------------------------------- */
@@ -309,6 +313,7 @@ struct job_start {
     char *checkpoint; /* or NULL */
     char *backend;
     int attempts; /* this one included */
+    bool was_held; /* it waited for a confirmation (HOLD_CONFIRM) when it was looked at last */
 };
 void job_start_clear(struct job_start *start);
 
@@ -342,6 +347,31 @@ void library_job_charged(struct library *lib, const struct digest *key, const st
  * happened, and all say why they wait. */
 void library_job_postponed(struct library *lib, const struct digest *key, const char *folder,
                            const struct error *err, int64_t now_ms, int64_t until_ms);
+/* What arrived together is not sent before somebody confirms it (fs/jobs/drops.h); until it is known what arrived. */
+#define HOLD_CONFIRM "hold.confirm"
+#define HOLD_WINDOW "hold.window"
+/* A claimed job waits in the queue until library_let_go(), and says why, and what it would cost at most. */
+void library_job_withheld(struct library *lib, const struct digest *key, const struct error *err,
+                          const struct backend_charge *most);
+/* It waits for another reason by now. Nothing when it does not wait. */
+void library_job_withheld_why(struct library *lib, const struct digest *key, const struct error *err);
+void library_let_go(struct library *lib, const struct digest *key); /* nothing when it does not wait so */
+/* The folder of the recording of a job that waits or runs, malloc'ed; NULL: of no such job. */
+char *library_job_folder(struct library *lib, const struct digest *key);
+/* Recordings in this top folder of the inbox ("": in the inbox itself) and below wait or are prepared that have not been `asked`
+ * for, which is called with the lock held. */
+bool library_more_comes(struct library *lib, const char *top,
+                        bool (*asked)(void *context, const struct digest *job, const struct digest *content),
+                        void *context);
+/* The jobs at `path` that are withheld; free *keys. 0 or -ENOMEM. */
+int library_withheld_at(struct library *lib, const char *path, struct digest **keys, size_t *count);
+/* What waits for a confirmation. */
+struct withheld {
+    size_t count;
+    int64_t ms, micro; /* at most: of audio, and in millionths of the currency */
+    char currency[4];  /* "": no price is known */
+};
+struct withheld library_withheld(struct library *lib);
 /* Limits have changed: who waits is to ask again. Whether anybody waited. */
 bool library_forget_holds(struct library *lib);
 /* Until when all wait, and why (`why` may be NULL); 0: they do not. */

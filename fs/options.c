@@ -126,6 +126,7 @@ static void set_defaults(struct options *o)
                           .settle = {.quiet_ms = 2000, .slow_ms = 5000, .renamed_ms = 500},
                           .watch = WATCH_YES,
                           .rescan_seconds = 30,
+                          .hold_window_seconds = 30,
                           .hooks = {.timeout_seconds = 60},
                           .server = {.wishes = {.words = true, .temperature = -1}},
                           .cloud = {.region = REGION_BEIJING, .wishes = {.words = true}},

@@ -43,6 +43,7 @@ struct options {
     int hang_seconds, memory_mb;
     enum backend_choice backend;
     struct limits limits; /* of spending, for all */
+    int hold_window_seconds;
     char *hotwords_file, *context_file, *prompt_file;
     struct hooks_settings hooks; /* its texts belong to the options */
     char *ca_file, *proxy, *no_proxy; /* of the cloud; NULL: what the environment says */

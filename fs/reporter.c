@@ -87,6 +87,11 @@ bool reporter_spending(void *context, struct spending_report *report)
                                        .month_limit_micro = (int64_t)(limits->cost_per_month * 1e6 + 0.5),
                                        .held_until = library_held_until(r->library, now_ms, &why)};
     memcpy(report->currency, r->recognisers->currency, sizeof report->currency);
+    struct withheld withheld = library_withheld(r->library);
+    report->to_confirm = withheld.count;
+    report->confirm_ms = withheld.ms;
+    report->confirm_micro = withheld.micro;
+    memcpy(report->confirm_currency, withheld.currency, sizeof report->confirm_currency);
     report->held_for_month = report->held_until && strncmp(why.code, "limit.month", 11) == 0;
     ledger_sums(r->ledger, now_ms, &report->today, &report->month);
     return r->recognisers->paid || report->month.jobs || report->month.possible_jobs;

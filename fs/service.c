@@ -30,6 +30,7 @@
 #include "cache/search.h"
 #include "fs/control.h"
 #include "fs/explain.h"
+#include "fs/holding.h"
 #include "fs/hooks/hooks.h"
 #include "fs/inbox/apply.h"
 #include "fs/inbox/compare.h"
@@ -218,6 +219,17 @@ static int start_parts(struct service *s, const struct options *o, struct error 
     if (rc != 0)
         return rc;
     paying_begin(&s->paying, s->ledger, s->folders, s->recognisers.currency, s->recognisers.micro_per_second);
+    rc = holding_new(&(struct holding_config){.inbox_fd = s->layout.inbox_fd,
+                                              .library = s->library,
+                                              .index = s->index,
+                                              .folders = s->folders,
+                                              .loop = s->loop,
+                                              .wording = s->wording,
+                                              .window_ms = o->hold_window_seconds * INT64_C(1000),
+                                              .log = log_line},
+                     &s->holding);
+    if (rc != 0)
+        return error_set(err, ERROR_PERSON, -rc, "index.open", "%s: %s", s->layout.index, strerror(-rc));
     rc = intake_new(&(struct intake_config){.inbox_fd = s->layout.inbox_fd,
                                             .library = s->library,
                                             .loop = s->loop,
@@ -251,6 +263,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .backends = s->recognisers.backends,
                                                 .backend_count = s->recognisers.count,
                                                 .workers = o->workers,
+                                                .withhold = service_withholds,
                                                 .reread = service_on_reread,
                                                 .context = s,
                                                 .log = log_line},
@@ -306,6 +319,7 @@ static int start_parts(struct service *s, const struct options *o, struct error 
                                                 .explain = service_explain,
                                                 .explain_cancel = explain_cancel,
                                                 .rerun = service_rerun,
+                                                .confirm = service_confirm,
                                                 .context = &s->reporter,
                                                 .explain_context = s,
                                                 .questions = records_questions,
@@ -348,6 +362,7 @@ static int start_mount(struct service *s, const struct options *o, struct error 
                                                           .changed = service_on_change,
                                                           .work = service_on_work,
                                                           .reread = service_on_reread,
+                                                          .confirm = service_on_confirm,
                                                           .render = service_on_render,
                                                           .result = service_on_result,
                                                           .told = service_on_told,
@@ -497,6 +512,7 @@ void service_free(struct service *s)
     hooks_free(s->hooks);
     runner_free(s->runner);
     spending_clear(&s->paying.spending);
+    holding_free(s->holding);
     intake_free(s->intake);
     pool_free(s->pool);
     apply_free(s->apply);

@@ -15,14 +15,17 @@
 #include "fs/reporter.h"
 
 struct apply;
+struct backend_charge;
 struct buffer;
 struct control;
 struct digest;
 struct folders;
+struct holding;
 struct hooks;
 struct index;
 struct intake;
 struct item;
+struct job_start;
 struct ledger;
 struct library;
 struct loop;
@@ -56,6 +59,7 @@ struct service {
     struct reporter reporter;
     struct recognisers recognisers;
     struct paying paying;
+    struct holding *holding; /* what waits until somebody confirms it */
     struct explainer *explainer;
     struct folders *folders; /* what holds in each */
     struct apply *apply;
@@ -83,6 +87,7 @@ void service_on_invalidate(void *context, struct file_id directory, const char *
 void service_on_result(void *context, const struct digest *job, bool shown);
 void service_on_reread(void *context, struct file_id id);
 void service_on_told(void *context, const struct item *item);
+void service_on_confirm(void *context, const char *path);
 void service_on_index_trouble(void *context, const struct error *trouble);
 
 /* ---- On the loop, or where the part that asks says ---- */
@@ -91,5 +96,7 @@ void service_on_index_trouble(void *context, const struct error *trouble);
 int service_text_of(void *context, const char *path, struct buffer *out);
 /* Nothing about the recording may be told to another machine. */
 bool service_stays_here(void *context, const char *path);
+bool service_withholds(void *context, const struct job_start *job, const struct backend_charge *most, struct error *why);
+int service_confirm(void *context, const char *path, int *count);
 cJSON *service_rerun(void *context, const char *path, const cJSON *request, struct error *err);
 struct explaining *service_explain(void *context, const char *path, explained *answer, void *to, struct error *err);

@@ -84,6 +84,10 @@ const struct setting settings_table[] = {
     SECONDS("jobs", "cost_per_day", limits.cost_per_day, 0, LIMITS_MOST,
             "what that may cost in a day, in the currency of the price list"),
     SECONDS("jobs", "cost_per_month", limits.cost_per_month, 0, LIMITS_MOST, "the same in a month"),
+    LONG("jobs", "hold_minutes", limits.hold_minutes, 0, LIMITS_MOST,
+         "minutes of audio that arrive together and are sent without a question (0: any)"),
+    INTEGER("jobs", "hold_window_seconds", hold_window_seconds, 1, 3600,
+            "quiet time after which nothing more arrives together with the others (30)"),
 
     CHOICE("dashscope", "region", cloud.region, &regions, NULL),
     TEXT("dashscope", "host", cloud.host, NULL),

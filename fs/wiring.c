@@ -8,6 +8,7 @@
 #include "backend/base/loop.h"
 #include "cache/search.h"
 #include "fs/control.h"
+#include "fs/holding.h"
 #include "fs/hooks/hooks.h"
 #include "fs/inbox/folders.h"
 #include "fs/inbox/intake.h"
@@ -44,6 +45,7 @@ static void do_settings(void *arg)
     struct service *s = arg;
     atomic_store(&s->settings_posted, false);
     spending_clear(&s->paying.spending);
+    holding_changed(s->holding);
     if (library_forget_holds(s->library) && s->runner)
         runner_look(s->runner);
 }
@@ -59,6 +61,7 @@ static void do_change(void *arg)
 {
     struct service *s = arg;
     atomic_store(&s->change_posted, false);
+    holding_changed(s->holding);
     if (s->control)
         control_changed(s->control);
 }
@@ -74,6 +77,24 @@ void service_on_render(void *context)
 {
     struct service *s = context;
     renderer_look(s->renderer);
+}
+
+void service_on_confirm(void *context, const char *path)
+{
+    struct service *s = context;
+    holding_deleted(s->holding, path);
+}
+
+bool service_withholds(void *context, const struct job_start *job, const struct backend_charge *most, struct error *why)
+{
+    struct service *s = context;
+    return holding_withholds(s->holding, job, most, why);
+}
+
+int service_confirm(void *context, const char *path, int *count)
+{
+    struct service *s = context;
+    return holding_confirm(s->holding, path, count);
 }
 
 void service_on_invalidate(void *context, struct file_id directory, const char *name)

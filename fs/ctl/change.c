@@ -1,4 +1,4 @@
-/* scribectl retry, restore and cancel. */
+/* scribectl retry, restore, cancel and confirm. */
 #include <stdio.h>
 
 #include "backend/base/buffer.h"
@@ -85,5 +85,12 @@ int ctl_cancel(const struct ctl_options *options)
 {
     static const struct words words = {"cancel", SAID("nothing is waiting or running"), SAID("recording is cancelled"),
                                        "recordings are cancelled"};
+    return change_all(options, &words);
+}
+
+int ctl_confirm(const struct ctl_options *options)
+{
+    static const struct words words = {"confirm", SAID("nothing waits to be confirmed"), SAID("recording is sent now"),
+                                       "recordings are sent now"};
     return change_all(options, &words);
 }

@@ -38,6 +38,8 @@ const struct command commands[] = {
     {"retry", ctl_retry, "j", 1, MANY, "PATH...", "try failed recordings again", NULL},
     {"cancel", ctl_cancel, "j", 1, MANY, "PATH...", "end what is waiting or running",
      "The recordings stay; \"scribectl retry\" begins them again.\n"},
+    {"confirm", ctl_confirm, "j", 1, MANY, "PATH...", "send what waits until somebody confirms it",
+     "The same as deleting \"DELETE ME TO START.txt\" in a folder; PATH may also be one recording.\n"},
     {"restore", ctl_restore, "j", 1, MANY, "PATH...", "bring deleted transcripts back", NULL},
     {"rerun", ctl_rerun, "MBldrayj", 1, MANY, "PATH...", "transcribe again",
      "What was there stays until it is done, and opens as NAME.v1.txt, NAME.v1.srt ... afterwards. Says before what it\n"

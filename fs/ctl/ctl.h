@@ -28,6 +28,7 @@ int ctl_wait(const struct ctl_options *options);
 int ctl_retry(const struct ctl_options *options);
 int ctl_restore(const struct ctl_options *options);
 int ctl_cancel(const struct ctl_options *options);
+int ctl_confirm(const struct ctl_options *options);
 int ctl_history(const struct ctl_options *options);
 int ctl_cost(const struct ctl_options *options);
 int ctl_cache(const struct ctl_options *options);

@@ -14,6 +14,7 @@ static const struct {
 } rows[] = {
     {"minutes_per_day", true, offsetof(struct limits, minutes_per_day)},
     {"minutes_per_month", true, offsetof(struct limits, minutes_per_month)},
+    {"hold_minutes", true, offsetof(struct limits, hold_minutes)},
     {"cost_per_day", false, offsetof(struct limits, cost_per_day)},
     {"cost_per_month", false, offsetof(struct limits, cost_per_month)},
 };

@@ -13,6 +13,7 @@
 struct limits {
     int64_t minutes_per_day, minutes_per_month;
     double cost_per_day, cost_per_month;
+    int64_t hold_minutes; /* what arrives together and is more waits until somebody confirms it (fs/jobs/drops.h) */
 };
 
 bool limits_known(const char *key);

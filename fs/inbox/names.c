@@ -336,9 +336,11 @@ void view_base(const char *recording, bool whole, char base[NAME_SIZE])
 
 void view_name(const char *base, enum view_format format, char name[NAME_SIZE])
 {
-    size_t len = format == VIEW_SETTINGS_ERROR ? 0 : strnlen(base, BASE_MAX);
+    size_t len = view_is_of_folder(format) ? 0 : strnlen(base, BASE_MAX);
     memcpy(name, base, len);
-    strcpy(name + len, format == VIEW_SETTINGS_ERROR ? SETTINGS_ERROR_NAME : suffix_of(format));
+    strcpy(name + len, format == VIEW_SETTINGS_ERROR ? SETTINGS_ERROR_NAME
+                       : format == VIEW_CONFIRM      ? CONFIRM_NAME
+                                                     : suffix_of(format));
 }
 
 bool name_is_status(const char *name)
@@ -348,5 +350,5 @@ bool name_is_status(const char *name)
     for (unsigned at = 0; view_split(name, &at, &format, &stem);)
         if (view_is_status(format))
             return true;
-    return strcmp(name, SETTINGS_ERROR_NAME) == 0;
+    return strcmp(name, SETTINGS_ERROR_NAME) == 0 || strcmp(name, CONFIRM_NAME) == 0;
 }

@@ -30,15 +30,22 @@ enum view_format {
     VIEW_TRANSCRIBING = 3, /* talk.transcribing.txt */
     VIEW_FAILED = 4,       /* talk.FAILED.txt */
     VIEW_FORMATS = FORMATS,
-    VIEW_SETTINGS_ERROR = 32, /* SETTINGS_ERROR_NAME, of a folder: struct link has none. Never stored */
+    /* Texts of a folder: struct link has none. Never stored. */
+    VIEW_SETTINGS_ERROR = 32, /* SETTINGS_ERROR_NAME */
+    VIEW_CONFIRM = 33,        /* CONFIRM_NAME */
 };
 #define SETTINGS_ERROR_NAME "SETTINGS-ERROR.txt"
+#define CONFIRM_NAME "DELETE ME TO START.txt"
+static inline bool view_is_of_folder(enum view_format format)
+{
+    return format == VIEW_SETTINGS_ERROR || format == VIEW_CONFIRM;
+}
 #define VIEWS_LISTED (1u << VIEW_TXT | 1u << VIEW_SRT | 1u << VIEW_JSON) /* unless the settings say otherwise */
 
 /* A status text tells how things are; it is not made of a result. */
 static inline bool view_is_status(enum view_format format)
 {
-    return format == VIEW_TRANSCRIBING || format == VIEW_FAILED || format == VIEW_SETTINGS_ERROR;
+    return format == VIEW_TRANSCRIBING || format == VIEW_FAILED || view_is_of_folder(format);
 }
 /* "txt", "plain.txt"; "transcribing" and "failed" for the status texts. */
 const char *view_format_name(enum view_format format);
@@ -47,7 +54,7 @@ const char *view_format_name(enum view_format format);
  * UTF-8 boundary so that every view name fits NAME_MAX; what was cut is replaced by '~' and six hex digits of
  * the name's hash. */
 void view_base(const char *recording, bool whole, char base[NAME_SIZE]);
-/* base + ".txt", ".srt", …; SETTINGS_ERROR_NAME whatever the base */
+/* base + ".txt", ".srt", …; of a text of a folder its name, whatever the base */
 void view_name(const char *base, enum view_format format, char name[NAME_SIZE]);
 /* What a name can be as a view: goes through the suffixes that it ends in, the longest first. *at is 0 at the
  * beginning. True with the format and the stem's length (> 0), false when there are no more. */

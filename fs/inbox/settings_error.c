@@ -97,7 +97,7 @@ void settings_error_tell(struct library *library, struct folders *folders, int i
         if (complete(&all.items[i], inbox_fd))
             notes[n++] = all.items[i].note;
     if (rc == 0 && notes)
-        (void)library_set_notes(library, path, notes, n);
+        (void)library_set_notes(library, VIEW_SETTINGS_ERROR, path, notes, n);
     for (size_t i = 0; i < all.count; i++) {
         buffer_clear(&all.items[i].text);
         free(all.items[i].path);

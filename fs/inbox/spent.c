@@ -6,6 +6,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/json_out.h"
+#include "fs/inbox/confirm.h"
 #include "fs/inbox/wording.h"
 
 void spent_add_money(struct spent *s, const char *currency, int64_t micro)
@@ -105,7 +106,7 @@ static void put_limit(const struct wording *w, const char *currency, int64_t mic
 bool spent_is_any(const struct spending_report *r)
 {
     return r->limit_ms > 0 || r->month_limit_ms > 0 || r->limit_micro > 0 || r->month_limit_micro > 0 ||
-           r->today.jobs + r->today.possible_jobs + r->month.jobs + r->month.possible_jobs > 0;
+           r->to_confirm > 0 || r->today.jobs + r->today.possible_jobs + r->month.jobs + r->month.possible_jobs > 0;
 }
 
 void spent_put_report(const struct wording *w, const struct spending_report *r, struct buffer *out)
@@ -130,6 +131,21 @@ void spent_put_report(const struct wording *w, const struct spending_report *r, 
         buffer_puts(out, say(w, "; the limit of the month is reached, the others wait for the next month"));
     else if (r->held_until > 0)
         buffer_puts(out, say(w, "; the limit of the day is reached, the others wait for tomorrow"));
+    if (!r->to_confirm)
+        return;
+    cleanup_buffer struct buffer estimate = {0};
+    confirm_put_estimate(w,
+                         &(struct confirm_facts){.count = r->to_confirm,
+                                                 .unpriced = r->confirm_currency[0] ? 0 : r->to_confirm,
+                                                 .ms = r->confirm_ms,
+                                                 .micro = r->confirm_micro,
+                                                 .currency = {r->confirm_currency[0], r->confirm_currency[1],
+                                                              r->confirm_currency[2]}},
+                         &estimate);
+    buffer_printf(out,
+                  say_count(w, "; %d recording waits until somebody confirms it (%s)",
+                            "; %d recordings wait until somebody confirms them (%s)", (unsigned long)r->to_confirm),
+                  (int)r->to_confirm, estimate.data ? estimate.data : "");
 }
 
 void spent_put_item(const struct wording *w, const struct spent_item *item, struct buffer *out)

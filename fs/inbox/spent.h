@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "backend/backend.h"
@@ -34,6 +35,9 @@ struct spending_report {
     char currency[4];                       /* of that */
     int64_t held_until; /* wall clock, ms: nothing is sent before, the limit is reached; 0: it is not */
     bool held_for_month; /* it is the limit of the month */
+    size_t to_confirm;   /* recordings that wait until somebody confirms them … */
+    int64_t confirm_ms, confirm_micro; /* … and what they cost at most */
+    char confirm_currency[4];          /* "": no price is known */
 };
 
 /* One recording's. */

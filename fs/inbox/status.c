@@ -8,6 +8,7 @@
 
 #include "backend/base/buffer.h"
 #include "backend/base/utf8.h"
+#include "fs/inbox/confirm.h"
 #include "fs/inbox/messages.h"
 #include "fs/inbox/names.h"
 #include "fs/inbox/status_parts.h"
@@ -39,6 +40,12 @@ static bool waits_for_retry(const struct item *item, int64_t now_ms)
     return item->state == ITEM_QUEUED && item->error.class != ERROR_NONE && item->not_before_ms > now_ms;
 }
 
+/* Until somebody confirms it, or it is known that nobody has to. */
+static bool waits_for_word(const struct item *item)
+{
+    return item->state == ITEM_QUEUED && strncmp(item->error.code, "hold.", 5) == 0;
+}
+
 /* Until there is money again. It is not a second try when the first was not even begun. */
 static bool waits_for_money(const struct item *item)
 {
@@ -66,7 +73,9 @@ static void line_running(const struct wording *w, const struct item *item, int64
 
 static void line_queued(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
-    if (waits_for_retry(item, now_ms)) {
+    if (waits_for_word(item)) {
+        buffer_printf(out, say(w, "waiting: %s"), say(w, message_find(item->error.code)->cause));
+    } else if (waits_for_retry(item, now_ms)) {
         struct piece when = time_piece(w, item->not_before_ms, now_ms);
         const char *cause = say(w, message_find(item->error.code)->cause);
         if (waits_for_money(item))
@@ -146,7 +155,9 @@ static void first_line_running(const struct wording *w, const struct item *item,
 
 static void first_line_queued(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
-    if (waits_for_retry(item, now_ms)) {
+    if (waits_for_word(item)) {
+        buffer_printf(out, say(w, "Waiting: %s"), say(w, message_find(item->error.code)->cause));
+    } else if (waits_for_retry(item, now_ms)) {
         struct piece when = time_piece(w, item->not_before_ms, now_ms);
         const char *cause = say(w, message_find(item->error.code)->cause);
         if (waits_for_money(item))
@@ -252,11 +263,32 @@ static void first_line(const struct wording *w, const struct item *item, int64_t
     }
 }
 
+/* What it would cost, and what to do. */
+static void put_question(const struct wording *w, const struct item *item, struct buffer *out)
+{
+    cleanup_buffer struct buffer estimate = {0};
+    confirm_put_estimate(w,
+                         &(struct confirm_facts){.count = 1,
+                                                 .unpriced = item->most_currency[0] ? 0 : 1,
+                                                 .ms = item->most_ms,
+                                                 .micro = item->most_micro,
+                                                 .currency = {item->most_currency[0], item->most_currency[1],
+                                                              item->most_currency[2]}},
+                         &estimate);
+    if (item->most_ms > 0) {
+        buffer_printf(out, say(w, "This recording alone: %s."), estimate.data ? estimate.data : "");
+        buffer_puts(out, "\n");
+    }
+    buffer_printf(out, "%s\n", say(w, message_find(item->error.code)->next));
+}
+
 void status_transcribing(const struct wording *w, const struct item *item, int64_t now_ms, struct buffer *out)
 {
     size_t start = out->len;
     first_line(w, item, now_ms, out);
     buffer_puts(out, "\n");
+    if (waits_for_word(item))
+        put_question(w, item, out);
     if (waits_for_retry(item, now_ms) && !waits_for_money(item) && item->attempts > 0) {
         buffer_printf(out, say_count(w, "It was tried %d time so far.", "It was tried %d times so far.", (unsigned long)item->attempts),
                       item->attempts);
@@ -280,7 +312,7 @@ void status_transcribing(const struct wording *w, const struct item *item, int64
 /* Codes of what happens before anything can be sent. */
 static bool comes_before_sending(const char *code)
 {
-    static const char *const prefixes[] = {"route.", "engine.", "prepare.", "limit."};
+    static const char *const prefixes[] = {"route.", "engine.", "prepare.", "limit.", "hold."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(code, prefixes[i], strlen(prefixes[i])) == 0)
             return true;

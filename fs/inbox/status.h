@@ -50,6 +50,8 @@ struct item {
     struct error error; /* of the last attempt; class ERROR_NONE if none */
     char job[65];       /* hex key, "" before it has one */
     struct spent_item cost;
+    int64_t most_ms, most_micro; /* waiting for a confirmation: the most that can be billed; 0: not known */
+    char most_currency[4];
 };
 void items_free(struct item *items, size_t count);
 void item_clear(struct item *item);

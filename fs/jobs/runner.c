@@ -85,6 +85,8 @@ struct run {
     int store_rc;
     struct reservation reservation; /* what may be sent, and was not yet */
     char *held;      /* the folder whose limit keeps it back */
+    bool withheld;   /* somebody has to confirm first that … */
+    struct backend_charge most; /* … so much may be billed */
     bool read_wrong; /* the recording was changed under the backend's hands */
     struct loop_timer *again;
     struct run *prev, *next;
@@ -361,6 +363,12 @@ static bool on_may_send(void *context, const struct backend_charge *most, struct
     cleanup_free char *folder = folder_of(run);
     struct amount amount = spending_amount(r->config.spending, most);
     struct refusal why;
+    run->withheld = r->config.withhold && r->config.withhold(r->config.context, &run->start, most, err);
+    if (run->withheld) {
+        run->most = *most;
+        *until_ms = most->at_ms + 1;
+        return false;
+    }
     if (!r->config.spending || !folder ||
         spending_reserve(r->config.spending, folder, most->at_ms, &amount, &run->reservation, &why))
         return true;
@@ -371,11 +379,29 @@ static bool on_may_send(void *context, const struct backend_charge *most, struct
     return false;
 }
 
+/* What was right when it was asked may have been confirmed meanwhile. */
+static void run_withheld(struct run *run)
+{
+    struct runner *r = run->runner;
+    struct error why = {0};
+    struct job_start *start = &run->start;
+    bool still = r->config.withhold(r->config.context, start, &run->most, &why);
+    library_job_withheld(r->config.library, &start->key, &why, &run->most);
+    if (!still)
+        library_let_go(r->config.library, &start->key);
+    run_free(run);
+    runner_look(r);
+}
+
 static void on_postponed(void *context, const struct error *err, int64_t until_ms)
 {
     struct run *run = context;
     struct runner *r = run->runner;
     job_ended(run);
+    if (run->withheld) {
+        run_withheld(run);
+        return;
+    }
     int64_t now_ms = wall_now_ms();
     if (library_held_until(r->config.library, now_ms, NULL) == 0)
         r->config.log(LOG_NOTICE, "%s: %s: %s; recordings wait", run->start.path,

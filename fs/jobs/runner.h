@@ -16,6 +16,8 @@ struct results;
 struct runner;
 
 struct spending;
+struct backend_charge;
+struct job_start;
 
 struct runner_config {
     int inbox_fd;         /* stays the caller's */
@@ -30,6 +32,10 @@ struct runner_config {
     struct backend *const *backends;
     int backend_count;
     int workers; /* jobs at once, not counting those that wait for a service */
+    /* May so much not be sent yet, because somebody has to confirm it first? Then why: the job waits until
+     * library_let_go(). Asked again when it was asked for. NULL: nothing waits so. */
+    bool (*withhold)(void *context, const struct job_start *job, const struct backend_charge *most,
+                     struct error *why);
     /* A recording turned out not to be what was digested: have it read again. */
     void (*reread)(void *context, struct file_id id);
     void *context;

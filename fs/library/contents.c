@@ -226,7 +226,10 @@ int queue_position(struct library *lib, const struct job *job)
         int n = 0;
         struct job *waiting;
         DL_FOREACH(lib->queue, waiting)
-        waiting->position = n++;
+        {
+            waiting->position = n;
+            n += !waiting->withheld; /* it is passed by */
+        }
         lib->queue_numbered = true;
     }
     return job->position;

@@ -77,6 +77,11 @@ int item_fill(struct library *lib, const struct link *l, struct item *item)
     item->attempts = job->attempts;
     item->error = job->error;
     job_costs(job, &item->cost);
+    if (job->withheld) {
+        item->most_ms = job->most.billed_ms;
+        item->most_micro = job->most.cost_micro;
+        memcpy(item->most_currency, job->most.currency, sizeof item->most_currency);
+    }
     const struct hold *hold = job->state == JOB_QUEUED ? job_hold(lib, job, wall_ms()) : NULL;
     if (hold) {
         item->error = hold->error;

@@ -44,7 +44,7 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
             job_withdraw(lib, job);
             continue;
         }
-        if (is_held(job, held) || job_hold(lib, job, now_ms))
+        if (job->withheld || is_held(job, held) || job_hold(lib, job, now_ms))
             continue;
         if (time_has_come(job->not_before_ms, now_ms))
             break;
@@ -62,7 +62,8 @@ int library_claim_job(struct library *lib, int64_t now_ms, const char *const *he
                               .settings = strdup(job->settings),
                               .backend = strdup(job->backend),
                               .checkpoint = job->checkpoint ? strdup(job->checkpoint) : NULL,
-                              .attempts = job->attempts + 1};
+                              .attempts = job->attempts + 1,
+                              .was_held = strcmp(job->error.code, HOLD_CONFIRM) == 0};
     if (!out->path || !out->settings || !out->backend || (job->checkpoint && !out->checkpoint)) {
         job_start_clear(out);
         return -ENOMEM;
@@ -188,7 +189,7 @@ void job_end_cancelled(struct library *lib, struct job *job)
     free(job->checkpoint);
     free(job->partial);
     job->checkpoint = job->partial = NULL;
-    job->claimed = job->stopped = job->spoiled = job->urgent = false;
+    job->claimed = job->stopped = job->spoiled = job->urgent = job->withheld = false;
     job->state = JOB_FAILED;
     job->not_before_ms = 0;
     error_set(&job->error, ERROR_PERMANENT, ECANCELED, CANCELLED, "it was cancelled with \"scribectl cancel\"");

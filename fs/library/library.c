@@ -265,7 +265,7 @@ void library_free(struct library *lib)
             HASH_DELETE(by_base, f->bases, l);
             link_free(lib, l);
         }
-        note_clear(lib, f);
+        notes_clear(lib, f);
         HASH_DELETE(by_id, lib->folders_by_id, f);
         HASH_DELETE(by_path, lib->folders_by_path, f);
         free(f->path);

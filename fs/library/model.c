@@ -126,20 +126,20 @@ void folder_forget(struct library *lib, struct folder *f)
     struct link *l, *next;
     HASH_ITER(by_name, f->names, l, next)
     link_detach(lib, l);
-    bool noted = f->note;
-    note_withdraw(lib, f);
+    bool noted = folder_has_notes(f);
+    notes_withdraw(lib, f);
     /* The last link that goes takes the folder with it: look at each before the one after it is lost. */
     for (l = f->names; l; l = next) {
         next = l->by_name.next;
         link_tidy(lib, l);
     }
     if (noted) /* so it is still there */
-        note_tidy(lib, f);
+        notes_tidy(lib, f);
 }
 
 void folder_tidy(struct library *lib, struct folder *f)
 {
-    if (f->names || f->note)
+    if (f->names || folder_has_notes(f))
         return;
     index_drop_directory(lib->index, f->id);
     HASH_DELETE(by_id, lib->folders_by_id, f);
@@ -206,8 +206,7 @@ struct link *link_of_view(struct folder *f, const char *view, enum view_format *
         if (v && v->state != VIEW_ABSENT)
             return l;
     }
-    *format = VIEW_SETTINGS_ERROR;
-    return note_at(f, view);
+    return note_at(f, view, format);
 }
 
 struct link *link_new(struct library *lib, struct folder *f, const char *name, const char *base)
@@ -271,8 +270,8 @@ void link_free(struct library *lib, struct link *l)
 
 void link_tidy(struct library *lib, struct link *l)
 {
-    if (l == l->folder->note) {
-        note_tidy(lib, l->folder);
+    if (link_is_note(l)) {
+        notes_tidy(lib, l->folder);
         return;
     }
     if (l->recording || l->queued)

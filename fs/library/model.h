@@ -80,6 +80,8 @@ struct link {
     UT_hash_handle by_base;
 };
 
+enum { NOTE_KINDS = 2 };
+
 struct folder {
     int64_t id;
     int64_t linger_ms; /* monotonic: until then the views of recordings that have gone are found by name */
@@ -87,9 +89,11 @@ struct folder {
     char *path;
     struct link *names;
     struct link *bases;
-    struct link *note; /* its own text (notes.c), or NULL */
-    char *note_text;
-    bool note_wanted; /* a note that is wanted and absent was deleted by somebody */
+    struct note {
+        struct link *link; /* or NULL */
+        char *text;
+        bool wanted; /* one that is wanted and absent was deleted by somebody */
+    } notes[NOTE_KINDS]; /* its own texts (notes.c), by note_kind() */
     UT_hash_handle by_id;
     UT_hash_handle by_path;
 };
@@ -147,6 +151,7 @@ struct job {
     struct file_id reading; /* claimed: the recording that is read */
     bool unwanted;          /* claimed, and to be handed out by library_next_cancelled() */
     bool stopped;           /* claimed, and to be handed out as well: somebody cancelled it */
+    bool withheld;          /* queued, but not to be claimed: `most` is not sent before somebody confirms it */
     bool unreadable;        /* stands for a content that could not be read: not stored, not run */
     int attempts;
     int64_t not_before_ms;
@@ -156,6 +161,7 @@ struct job {
     int64_t created_ms, started_ms, finished_ms, status_ms; /* wall clock */
     struct timespec made; /* mtime of the result */
     struct job_costs costs;
+    struct backend_charge most; /* withheld: the most that can be billed; without the model */
     struct recording *recordings;
     struct recording *awaiting; /* those of which it is the next_job */
     struct job *prev, *next; /* in the queue: by priority, then oldest first */
@@ -378,14 +384,16 @@ void view_show(struct library *lib, struct link *link, struct shown *v, bool oth
 void view_withdraw(struct library *lib, struct link *link, struct shown *v);
 
 /* ---- what a folder itself says (notes.c) ---- */
-/* The folder's text, if it is there and has that name; NULL. */
-struct link *note_at(const struct folder *folder, const char *name);
+/* The folder's text of that name, if it is there; NULL. */
+struct link *note_at(const struct folder *folder, const char *name, enum view_format *format);
+bool folder_has_notes(const struct folder *folder);
+bool link_is_note(const struct link *link);
 /* 0, -ENOMEM, or -ESTALE when there is another text. */
 int note_open(struct library *lib, const struct view *view, struct view_content *out);
-void note_withdraw(struct library *lib, struct folder *folder);
-/* Frees it if nobody wants or sees it, and then its folder. */
-void note_tidy(struct library *lib, struct folder *folder);
-void note_clear(struct library *lib, struct folder *folder); /* at the end */
+void notes_withdraw(struct library *lib, struct folder *folder);
+/* Frees those that nobody wants or sees, and then their folder. */
+void notes_tidy(struct library *lib, struct folder *folder);
+void notes_clear(struct library *lib, struct folder *folder); /* at the end */
 
 /* ---- how they look (looks.c) ---- */
 const struct shared_look *link_look(const struct library *lib, const struct link *link);

@@ -1,49 +1,87 @@
-/* What a folder itself says: SETTINGS-ERROR.txt. Such a text is the only view of a link that is in none of
- * the folder's tables and has no recording; its `last` and `name` are the settings file, whose rights it has.
- */
+/* What a folder itself says: SETTINGS-ERROR.txt and DELETE ME TO START.txt. Such a text is the only view of a
+ * link that is in none of the folder's tables and has no recording; its `last` and `name` are the file whose
+ * rights it has. */
 #include "fs/library/model.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void note_free(struct library *lib, struct folder *f)
+static int note_kind(enum view_format format)
 {
-    free(f->note_text);
-    f->note_text = NULL;
-    link_free(lib, f->note);
-    f->note = NULL;
+    return format == VIEW_CONFIRM;
 }
 
-void note_clear(struct library *lib, struct folder *f)
+bool folder_has_notes(const struct folder *f)
 {
-    if (f->note)
-        note_free(lib, f);
+    for (int i = 0; i < NOTE_KINDS; i++)
+        if (f->notes[i].link)
+            return true;
+    return false;
 }
 
-void note_tidy(struct library *lib, struct folder *f)
+bool link_is_note(const struct link *l)
 {
-    if (!f->note || f->note_wanted || f->note->queued || f->note->views[0].state != VIEW_ABSENT)
-        return;
-    note_free(lib, f);
+    for (int i = 0; i < NOTE_KINDS; i++)
+        if (l == l->folder->notes[i].link)
+            return true;
+    return false;
+}
+
+static void note_free(struct library *lib, struct note *n)
+{
+    free(n->text);
+    link_free(lib, n->link);
+    *n = (struct note){0};
+}
+
+void notes_clear(struct library *lib, struct folder *f)
+{
+    for (int i = 0; i < NOTE_KINDS; i++)
+        if (f->notes[i].link)
+            note_free(lib, &f->notes[i]);
+}
+
+void notes_tidy(struct library *lib, struct folder *f)
+{
+    for (int i = 0; i < NOTE_KINDS; i++) {
+        struct note *n = &f->notes[i];
+        if (n->link && !n->wanted && !n->link->queued && n->link->views[0].state == VIEW_ABSENT)
+            note_free(lib, n);
+    }
     folder_tidy(lib, f);
 }
 
-void note_withdraw(struct library *lib, struct folder *f)
+static void withdraw(struct library *lib, struct note *n)
 {
-    if (!f->note || !f->note_wanted)
+    if (!n->link || !n->wanted)
         return;
-    f->note_wanted = false;
-    view_withdraw(lib, f->note, &f->note->views[0]);
+    n->wanted = false;
+    view_withdraw(lib, n->link, &n->link->views[0]);
 }
 
-struct link *note_at(const struct folder *f, const char *name)
+void notes_withdraw(struct library *lib, struct folder *f)
 {
-    bool there = f->note && f->note->views[0].state != VIEW_ABSENT;
-    return there && strcmp(name, SETTINGS_ERROR_NAME) == 0 ? f->note : NULL;
+    for (int i = 0; i < NOTE_KINDS; i++)
+        withdraw(lib, &f->notes[i]);
 }
 
-static struct link *note_new(struct folder *f)
+struct link *note_at(const struct folder *f, const char *name, enum view_format *format)
+{
+    for (int i = 0; i < NOTE_KINDS; i++) {
+        struct link *l = f->notes[i].link;
+        char own[NAME_SIZE];
+        if (!l || l->views[0].state == VIEW_ABSENT)
+            continue;
+        *format = l->views[0].format;
+        view_name("", *format, own);
+        if (strcmp(name, own) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+static struct link *note_new(struct folder *f, enum view_format format)
 {
     struct link *l = calloc(1, sizeof *l);
     if (!l)
@@ -51,34 +89,35 @@ static struct link *note_new(struct folder *f)
     l->folder = f;
     l->name = strdup("");
     l->base = strdup("");
-    if (!l->name || !l->base || !shown_get(l, VIEW_SETTINGS_ERROR)) {
+    if (!l->name || !l->base || !shown_get(l, format)) {
         free(l->name);
         free(l->base);
         free(l);
         return NULL;
     }
-    return f->note = l;
+    return f->notes[note_kind(format)].link = l;
 }
 
-static int note_set(struct library *lib, struct folder *f, const struct folder_note *said)
+static int note_set(struct library *lib, struct folder *f, enum view_format format, const struct folder_note *said)
 {
+    struct note *n = &f->notes[note_kind(format)];
     struct digest key;
     int rc = digest_key(&(struct digest){{0}}, said->text, &key);
     char *text = strdup(said->text), *name = strdup(said->file_name);
-    struct link *l = f->note ? f->note : note_new(f);
+    struct link *l = n->link ? n->link : note_new(f, format);
     if (rc != 0 || !text || !name || !l) {
         free(text);
         free(name);
         return rc ? rc : -ENOMEM;
     }
     struct shown *v = &l->views[0];
-    bool begins = !f->note_wanted, same_text = !begins && memcmp(&v->key, &key, sizeof key) == 0;
+    bool begins = !n->wanted, same_text = !begins && memcmp(&v->key, &key, sizeof key) == 0;
     bool same_file = file_id_equal(l->last, said->file) && strcmp(l->name, name) == 0;
     bool hidden = same_text && v->state == VIEW_ABSENT; /* somebody deleted it */
-    free(f->note_text);
+    free(n->text);
     free(l->name);
-    f->note_text = text;
-    f->note_wanted = true;
+    n->text = text;
+    n->wanted = true;
     l->name = name;
     l->last = said->file;
     v->job = v->key = key;
@@ -98,7 +137,8 @@ static bool is_said(const struct folder *f, const struct folder_note *notes, siz
     return false;
 }
 
-int library_set_notes(struct library *lib, const char *path, const struct folder_note *notes, size_t count)
+int library_set_notes(struct library *lib, enum view_format kind, const char *path, const struct folder_note *notes,
+                      size_t count)
 {
     LIBRARY_LOCK(lib);
     int rc = 0;
@@ -108,16 +148,16 @@ int library_set_notes(struct library *lib, const char *path, const struct folder
         if (f ? f != there : there != NULL)
             continue; /* it is being moved: it is said again then */
         f = f ? f : folder_at(lib, notes[i].directory, notes[i].path);
-        int one = f ? note_set(lib, f, &notes[i]) : -ENOMEM;
+        int one = f ? note_set(lib, f, kind, &notes[i]) : -ENOMEM;
         rc = rc ? rc : one;
         if (f)
             folder_tidy(lib, f); /* without memory */
     }
     struct folder *f, *next;
     HASH_ITER(by_id, lib->folders_by_id, f, next)
-    if (f->note && path_is_below(f->path, path) && !is_said(f, notes, count)) {
-        note_withdraw(lib, f);
-        note_tidy(lib, f);
+    if (f->notes[note_kind(kind)].link && path_is_below(f->path, path) && !is_said(f, notes, count)) {
+        withdraw(lib, &f->notes[note_kind(kind)]);
+        notes_tidy(lib, f);
     }
     return rc;
 }
@@ -126,12 +166,12 @@ int note_open(struct library *lib, const struct view *view, struct view_content 
 {
     LIBRARY_LOCK(lib);
     for (const struct folder *f = lib->folders_by_id; f; f = f->by_id.next) {
-        const struct link *l = f->note;
-        if (!l || !file_id_equal(l->last, view->recording) ||
-            memcmp(&l->views[0].key, &view->key, sizeof view->key) != 0)
+        const struct note *n = &f->notes[note_kind(view->format)];
+        if (!n->link || !file_id_equal(n->link->last, view->recording) ||
+            memcmp(&n->link->views[0].key, &view->key, sizeof view->key) != 0)
             continue;
-        out->text = strdup(f->note_text);
-        out->size = (size_t)l->views[0].size;
+        out->text = strdup(n->text);
+        out->size = (size_t)n->link->views[0].size;
         return out->text ? 0 : -ENOMEM;
     }
     return -ESTALE;

@@ -355,8 +355,9 @@ void library_set_announcing(struct library *lib, bool on)
     {
         for (struct link *l = f->names; l; l = l->by_name.next)
             link_announced_all(lib, l);
-        if (f->note)
-            link_announced_all(lib, f->note);
+        for (int i = 0; i < NOTE_KINDS; i++)
+            if (f->notes[i].link)
+                link_announced_all(lib, f->notes[i].link);
     }
     changed(lib);
 }
@@ -403,7 +404,7 @@ static void describe(struct library *lib, const struct link *l, enum view_format
                          .size = v->size,
                          .mtime = v->mtime};
     snprintf(out->recording_name, sizeof out->recording_name, "%s", l->name);
-    if (!view_is_status(format) || format == VIEW_SETTINGS_ERROR) {
+    if (!view_is_status(format) || view_is_of_folder(format)) {
         view_set_version(out);
         return;
     }
@@ -449,8 +450,7 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
     *entries = NULL;
     *count = 0;
     struct folder *f = folder_by_id(lib, directory);
-    const struct link *note = f ? note_at(f, SETTINGS_ERROR_NAME) : NULL;
-    size_t room = note ? 1 : 0, n = 0;
+    size_t room = f && folder_has_notes(f) ? NOTE_KINDS : 0, n = 0;
     for (const struct link *l = f ? f->names : NULL; l; l = l->by_name.next)
         room += l->view_count;
     if (!room)
@@ -468,10 +468,15 @@ int library_list_views(struct library *lib, struct file_id directory, struct vie
             list[n].format = i;
             n += !is_anothers(f, l, list[n].name);
         }
-    enum view_format format;
-    if (note && note->views[0].state == VIEW_VISIBLE && link_of_view(f, SETTINGS_ERROR_NAME, &format) == note) {
-        list[n] = (struct view_entry){.recording = note->last, .format = VIEW_SETTINGS_ERROR};
-        strcpy(list[n++].name, SETTINGS_ERROR_NAME);
+    for (int i = 0; i < NOTE_KINDS; i++) {
+        const struct link *note = f->notes[i].link;
+        enum view_format format;
+        if (!note || note->views[0].state != VIEW_VISIBLE)
+            continue;
+        view_name("", note->views[0].format, list[n].name);
+        list[n].recording = note->last;
+        list[n].format = note->views[0].format;
+        n += link_of_view(f, list[n].name, &format) == note;
     }
     *entries = list;
     *count = n;
@@ -502,7 +507,7 @@ static int open_status(struct library *lib, const struct view *view, struct view
 int library_open_view(struct library *lib, const struct view *view, struct view_content *out)
 {
     *out = (struct view_content){.fd = -1};
-    if (view->format == VIEW_SETTINGS_ERROR)
+    if (view_is_of_folder(view->format))
         return note_open(lib, view, out);
     return view_is_status(view->format) ? open_status(lib, view, out) : library_open_rendered(lib, view, out);
 }
@@ -529,9 +534,12 @@ int library_hide_view(struct library *lib, struct file_id directory, const char 
     unsigned number = 0;
     if (!l && !(l = f ? link_of_unlisted(lib, f, name, &format, &number) : NULL))
         return -ENOENT;
+    bool confirms = format == VIEW_CONFIRM && !by_mirror && v && v->state == VIEW_VISIBLE;
     if (v)
         v->state = VIEW_ABSENT;
     changed(lib);
+    if (confirms && lib->hooks.confirm)
+        lib->hooks.confirm(lib->hooks.context, f->path);
     if (!l->recording) {
         linger(l); /* the next ones may follow */
         link_tidy(lib, l);

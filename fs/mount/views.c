@@ -504,7 +504,7 @@ int view_unlink(struct mount *m, struct node *dir, const char *name, pid_t pid)
         node_remove_name(&m->nodes, n, dir, name);
     node_put(&m->nodes, n);
     /* -ENOENT: it was about to go anyway, because its recording has just gone. */
-    bool by_mirror = v.format == VIEW_FAILED && program_mirrors(pid);
+    bool by_mirror = (v.format == VIEW_FAILED || v.format == VIEW_CONFIRM) && program_mirrors(pid);
     int rc = library_hide_view(m->config.library, dir->file, name, by_mirror);
     return rc == -ENOENT ? 0 : rc;
 }

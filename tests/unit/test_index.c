@@ -335,6 +335,27 @@ static int check_delivery(void *arg, const struct index_delivery *d)
     return 0;
 }
 
+static int add_first_byte(void *arg, const struct digest *content)
+{
+    *(int *)arg += content->bytes[0];
+    return 0;
+}
+
+static void what_was_confirmed_is_remembered_once(void **state)
+{
+    struct fixture *f = *state;
+    int sum = 0;
+    open_index(f);
+    index_put_confirmed(f->index, &(struct digest){{3}});
+    index_put_confirmed(f->index, &(struct digest){{40}});
+    flush(f->index);
+    index_put_confirmed(f->index, &(struct digest){{3}});
+    flush(f->index);
+    assert_int_equal(index_load_confirmed(f->index, add_first_byte, &sum), 0);
+    assert_int_equal(sum, 43);
+    assert_false(index_trouble(f->index, NULL));
+}
+
 static void deliveries_round_trip_the_oldest_first(void **state)
 {
     struct fixture *f = *state;
@@ -527,6 +548,7 @@ int main(void)
         CASE(recordings_round_trip),
         CASE(links_round_trip),
         CASE(jobs_round_trip),
+        CASE(what_was_confirmed_is_remembered_once),
         CASE(deliveries_round_trip_the_oldest_first),
         CASE(a_callback_can_stop_the_loading),
         CASE(arguments_are_copied),

@@ -339,6 +339,107 @@ static void a_full_day_holds_what_was_not_begun(void **state)
     item_clear(&item);
 }
 
+static void what_is_withheld_waits_until_it_is_let_go(void **state)
+{
+    struct fixture *f = *state;
+    struct digest one = digest_of(101), two = digest_of(102), *keys;
+    const struct error window = {.class = ERROR_PERSON, .code = HOLD_WINDOW};
+    const struct error held = {.class = ERROR_PERSON, .code = HOLD_CONFIRM};
+    const struct backend_charge most = {.billed_ms = 60000, .cost_micro = 500, .currency = "CNY"};
+    size_t count;
+    int changed;
+    add(f, "a.mp3", 11);
+    content(f, 11, 1);
+    add(f, "b.mp3", 12);
+    content(f, 12, 2);
+    add(f, "c.mp3", 13);
+    content(f, 13, 3);
+    assert_int_equal(claim(f), 1);
+    library_job_withheld(f->s.lib, &one, &window, &most);
+    assert_int_equal(claim(f), 2);
+    library_job_withheld(f->s.lib, &two, &window, &most);
+    assert_int_equal(library_withheld(f->s.lib).count, 0); /* nobody is asked yet */
+    library_job_withheld_why(f->s.lib, &one, &held);
+    library_job_withheld_why(f->s.lib, &two, &held);
+    struct withheld sum = library_withheld(f->s.lib);
+    assert_int_equal(sum.count, 2);
+    assert_int_equal(sum.ms, 120000);
+    assert_int_equal(sum.micro, 1000);
+    add(f, "d.mp3", 14);
+    content(f, 14, 4);
+    struct item item = item_of(f, "d.mp3");
+    assert_int_equal(item.position, 1); /* it passes them by */
+    item_clear(&item);
+    item = item_of(f, "a.mp3");
+    assert_string_equal(item.error.code, HOLD_CONFIRM);
+    assert_int_equal(item.most_ms, 60000);
+    assert_int_equal(item.attempts, 0);
+    item_clear(&item);
+    assert_int_equal(claim(f), 3);
+    assert_int_equal(claim(f), 4);
+    assert_int_equal(claim(f), -1);
+    assert_int_equal(library_withheld_at(f->s.lib, "b.mp3", &keys, &count), 0);
+    assert_int_equal(count, 1);
+    assert_memory_equal(&keys[0], &two, sizeof two);
+    free(keys);
+    assert_int_equal(library_withheld_at(f->s.lib, "", &keys, &count), 0);
+    assert_int_equal(count, 2);
+    free(keys);
+    library_let_go(f->s.lib, &two);
+    assert_int_equal(claim(f), 2);
+    library_cancel(f->s.lib, "a.mp3", &changed);
+    assert_int_equal(library_withheld(f->s.lib).count, 0);
+    library_retry(f->s.lib, "a.mp3", &changed);
+    assert_int_equal(claim(f), 1);
+    library_job_withheld(f->s.lib, &one, &held, &most);
+    close_library(f);
+    open_library(f); /* whoever held it asks again, and is told that it was held */
+    struct job_start start;
+    int64_t next;
+    int first;
+    do {
+        assert_int_equal(library_claim_job(f->s.lib, 1000, none_held, &start, &next), 1);
+        first = start.digest.bytes[0];
+        assert_int_equal(start.was_held, first == 1);
+        job_start_clear(&start);
+    } while (first != 1);
+}
+
+static bool asked_for(void *context, const struct digest *job, const struct digest *content)
+{
+    (void)content;
+    return job->bytes[0] == *(int *)context;
+}
+
+static void more_comes_while_jobs_have_not_been_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    const struct recording_stat st = {.size = 10, .mtime_ns = 2, .ctime_ns = 2, .birth_ns = 1};
+    const struct file_id id = {7, 12};
+    struct digest key = digest_of(102), digest = digest_of(2);
+    int nobody = 0, all = 102;
+    uint64_t changes;
+    add(f, "a.mp3", 11);
+    content(f, 11, 1);
+    assert_false(library_more_comes(f->s.lib, "", asked_for, &nobody)); /* nobody asks for those of this machine */
+    add(f, "b.mp3", 12);
+    free(library_path_of(f->s.lib, id, &changes));
+    assert_int_equal(library_set_content(f->s.lib, id, changes, &st, &digest, &key, "dashscope", "{}"), 0);
+    assert_true(library_more_comes(f->s.lib, "", asked_for, &nobody));
+    assert_false(library_more_comes(f->s.lib, "", asked_for, &all));
+    assert_false(library_more_comes(f->s.lib, "team", asked_for, &nobody));
+    assert_int_equal(claim(f), 1);
+    assert_int_equal(claim(f), 2);
+    assert_true(library_more_comes(f->s.lib, "", asked_for, &nobody));
+    char *folder = library_job_folder(f->s.lib, &key);
+    assert_string_equal(folder, "");
+    free(folder);
+    library_job_progress(f->s.lib, &key, STAGE_PUBLISHING, 0, 0);
+    assert_false(library_more_comes(f->s.lib, "", asked_for, &nobody));
+    library_job_failed(f->s.lib, &key, &(struct error){.class = ERROR_PERMANENT, .code = "media.decode"}, -1);
+    assert_null(library_job_folder(f->s.lib, &key));
+}
+
 static int64_t waits_until(struct fixture *f, const char *name)
 {
     struct item item = item_of(f, name);
@@ -472,6 +573,8 @@ int main(void)
         CASE(a_held_backend_rests_but_for_what_somebody_asks_for),
         CASE(a_full_day_holds_what_was_not_begun),
         CASE(a_folder_holds_only_what_is_in_it),
+        CASE(what_is_withheld_waits_until_it_is_let_go),
+        CASE(more_comes_while_jobs_have_not_been_asked_for),
         CASE(a_restart_ends_the_wait),
         CASE(nobody_wants_what_waited_any_more),
         CASE(an_item_says_what_it_cost),

@@ -39,7 +39,7 @@ static int teardown(void **state)
 static void say_in_team(struct fixture *f, const char *path, const char *text)
 {
     struct folder_note note = {team, path, file, ".scribefs.conf", {.tv_sec = 100}, text};
-    assert_int_equal(library_set_notes(f->s.lib, "", &note, text ? 1 : 0), 0);
+    assert_int_equal(library_set_notes(f->s.lib, VIEW_SETTINGS_ERROR, "", &note, text ? 1 : 0), 0);
 }
 
 /* What is read there; NULL: a listing does not show it. Static. */
@@ -135,6 +135,51 @@ static void deleted_it_stays_away_until_it_says_something_else(void **state)
     assert_int_equal(library_find_view(f->s.lib, team, NOTE, false, &v), -ENOENT);
 }
 
+static int confirmed;
+static void on_confirm(void *context, const char *path)
+{
+    (void)context;
+    assert_string_equal(path, "team");
+    confirmed++;
+}
+
+static void ask_in_team(struct fixture *f, const char *text)
+{
+    struct folder_note note = {team, "team", team, ".", {.tv_sec = 100}, text};
+    assert_int_equal(library_set_notes(f->s.lib, VIEW_CONFIRM, "", &note, text ? 1 : 0), 0);
+}
+
+static void a_question_is_answered_by_who_deletes_it_and_no_mirror(void **state)
+{
+    struct fixture *f = *state;
+    struct view v;
+    struct view_content content;
+    confirmed = 0;
+    library_set_hooks(f->s.lib, &(struct library_hooks){.confirm = on_confirm});
+    ask_in_team(f, "question");
+    say_in_team(f, "team", "one");
+    assert_int_equal(library_find_view(f->s.lib, team, CONFIRM_NAME, false, &v), 0);
+    assert_int_equal(library_open_view(f->s.lib, &v, &content), 0);
+    assert_string_equal(content.text, "question");
+    free(content.text);
+    assert_string_equal(v.recording_name, ".");
+    assert_int_equal(library_hide_view(f->s.lib, team, NOTE, false), 0); /* one is not the other */
+    assert_int_equal(confirmed, 0);
+    assert_int_equal(library_hide_view(f->s.lib, team, CONFIRM_NAME, true), 0);
+    assert_int_equal(confirmed, 0);
+    ask_in_team(f, "question");
+    assert_int_equal(library_find_view(f->s.lib, team, CONFIRM_NAME, false, &v), -ENOENT); /* or it is deleted for ever */
+    ask_in_team(f, "another");
+    assert_int_equal(library_hide_view(f->s.lib, team, CONFIRM_NAME, false), 0);
+    assert_int_equal(confirmed, 1);
+    ask_in_team(f, NULL);
+    ask_in_team(f, "another");
+    ask_in_team(f, NULL); /* nothing waits any more, and "rm -r" comes to it */
+    assert_int_equal(library_hide_view(f->s.lib, team, CONFIRM_NAME, false), 0);
+    assert_int_equal(confirmed, 1);
+    assert_true(name_is_status(CONFIRM_NAME));
+}
+
 static void it_moves_and_goes_with_its_folder(void **state)
 {
     struct fixture *f = *state;
@@ -143,9 +188,9 @@ static void it_moves_and_goes_with_its_folder(void **state)
     library_move_directory(f->s.lib, "team", "moved");
     assert_string_equal(shown(f, NULL), "one");
     /* Who still thinks of it at another place is not listened to. */
-    assert_int_equal(library_set_notes(f->s.lib, "elsewhere", &elsewhere, 1), 0);
+    assert_int_equal(library_set_notes(f->s.lib, VIEW_SETTINGS_ERROR, "elsewhere", &elsewhere, 1), 0);
     assert_string_equal(shown(f, NULL), "one");
-    assert_int_equal(library_set_notes(f->s.lib, "other", NULL, 0), 0); /* not below that */
+    assert_int_equal(library_set_notes(f->s.lib, VIEW_SETTINGS_ERROR, "other", NULL, 0), 0); /* not below that */
     assert_string_equal(shown(f, NULL), "one");
     library_remove_directory(f->s.lib, "moved");
     assert_null(shown(f, NULL));
@@ -171,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_comes_changes_and_goes_with_announcements, setup, teardown),
         cmocka_unit_test_setup_teardown(deleted_it_stays_away_until_it_says_something_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_question_is_answered_by_who_deletes_it_and_no_mirror, setup, teardown),
         cmocka_unit_test_setup_teardown(it_moves_and_goes_with_its_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(recordings_and_it_share_a_folder, setup, teardown),
     };
