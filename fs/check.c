@@ -264,7 +264,9 @@ static void check_keys(struct check *c)
 {
     const struct options *o = c->options;
     const char *const files[] = {o->cloud.key_file ? o->cloud.key_file : getenv("DASHSCOPE_API_KEY_FILE_PATH"),
-                                 o->cloud.publish.key_file, o->server.key_file, o->hooks.webhook_secret_file};
+                                 o->cloud.publish.key_file, o->server.key_file, o->hooks.webhook_secret_file,
+                                 /* these two secrets may stand in the settings themselves */
+                                 o->cloud.callback_token || (o->proxy && strchr(o->proxy, '@')) ? o->config_read : NULL};
     struct stat st;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i] && stat(files[i], &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))

@@ -297,6 +297,8 @@ int options_read_config(struct options *o, struct error *err)
                            "%s:%d: this is neither [section] nor key = value", candidates[i], line);
         if (rc == 0)
             merge(o, &file);
+        if (rc == 0)
+            rc = setting_copy_text(&o->config_read, candidates[i], err);
         options_free(&file);
         if (rc != 0)
             return rc;
@@ -312,6 +314,7 @@ void options_free(struct options *o)
     free(o->store);
     free(o->mountpoint);
     free(o->config);
+    free(o->config_read);
     free(o->fuse_options);
     for (size_t i = 0; i < settings_count; i++)
         setting_clear(&settings_table[i], o);

@@ -29,6 +29,7 @@ struct options {
     bool foreground, debug, help, version, check, check_json;
     struct settings_set given; /* the settings that were on the command line */
     char *config;   /* settings file given with config= */
+    char *config_read; /* the settings file that was read; NULL: there is none */
     char *log;      /* log file */
     char *fuse_options; /* for libfuse: what is not ours */
     bool announce;

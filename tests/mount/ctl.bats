@@ -153,6 +153,14 @@ state_is() { # FILE STATE
     chmod 640 "$T/key"
     ctl check
     refute grep -q '  key: ' <<<"$SAID"
+    printf '[dashscope]\nproxy = http://me:secret@127.0.0.1:1\n' >"$STORE/scribefs.conf"
+    chmod 644 "$STORE/scribefs.conf"
+    ctl check
+    assert_contains "$SAID" '^TO DO  key: .*scribefs\.conf can be read by everybody'
+    refute grep -q secret <<<"$SAID"
+    chmod 600 "$STORE/scribefs.conf"
+    ctl check
+    refute grep -q '  key: ' <<<"$SAID"
     printf '[jobs]\nworkers = many\n' >"$STORE/scribefs.conf"
     ctl check --json
     assert_equal "$CODE" 3
