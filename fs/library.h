@@ -260,6 +260,8 @@ enum content_state {
     CONTENT_OTHER,    /* size or time of change differ */
     CONTENT_STRANGER, /* another file has got its inode number */
 };
+/* It was so large when it was digested. */
+bool library_has_size(struct library *lib, struct file_id id, int64_t size);
 enum content_state library_compare_content(struct library *lib, struct file_id id, const struct recording_stat *st);
 /* The recording known by this name: 0, -ENOENT, or -ESTALE if the directory is known at another path. */
 int library_find_name(struct library *lib, const struct place *place, struct file_id *id);

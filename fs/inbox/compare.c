@@ -63,7 +63,10 @@ static int look(struct intake *in, const struct place *place, struct seen *seen)
 static enum verdict judge_content(struct intake *in, const struct store_stat *st, unsigned events)
 {
     enum content_state state = library_compare_content(in->config.library, st->id, &st->stat);
-    bool other = state == CONTENT_OTHER || state == CONTENT_STRANGER;
+    /* Of the same size it may have been touched, and the bytes that were written be those that are known: names are looked at
+     * some time after their events. */
+    bool other = state == CONTENT_STRANGER ||
+                 (state == CONTENT_OTHER && !library_has_size(in->config.library, st->id, st->stat.size));
     if (state == CONTENT_CURRENT || (state == CONTENT_UNREAD && st->stat.size == 0))
         return AGREES;
     /* What the mount writes it tells of before: the library would not have a digest. */

@@ -23,6 +23,13 @@ enum content_state library_compare_content(struct library *lib, struct file_id i
     return r->stat.ctime_ns == st->ctime_ns ? CONTENT_CURRENT : CONTENT_TOUCHED;
 }
 
+bool library_has_size(struct library *lib, struct file_id id, int64_t size)
+{
+    LIBRARY_LOCK(lib);
+    const struct recording *r = recording_find(lib, id);
+    return r && r->digested && r->stat.size == size;
+}
+
 int library_find_name(struct library *lib, const struct place *place, struct file_id *id)
 {
     LIBRARY_LOCK(lib);
