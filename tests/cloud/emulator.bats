@@ -366,11 +366,12 @@ submit_many() { # COUNT JSON: as fast as one connection can; the statuses
     wait_for task_ended
     local ended=$TASK link
     link=$(of_body '.output.results[0].transcription_url')
-    switch '{"running_ms":500}'
+    switch '{"running_ms":3600000}'
     submit "$(fun)"
     emulator_stop
     emulator_start
     script '{"match":{},"audio":{"duration_ms":1000},"text":"Again."}'
+    control POST clock '{"advance_ms":3600000}' >/dev/null
     assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' "$link")" 200
     wait_for task_ended
     assert_equal "$(of_body .output.task_status)" SUCCEEDED
