@@ -285,18 +285,18 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
     struct mount *m = mount_of(req);
     struct handle *h = handle_of(fi);
     int fd = atomic_load(&h->base.fd);
-    if (h->kind == HANDLE_PAGE) {
-        const char *text;
-        size_t length = page_read(h, size, off, &text);
-        fuse_reply_buf(req, text, length);
-        return;
-    }
     cleanup_free char *data = malloc(size ? size : 1);
     if (!data) {
         reply_rc(req, m, -ENOMEM);
         return;
     }
     ssize_t n = 0;
+    if (h->kind == HANDLE_PAGE) { /* a copy: with the reply the reader may close it, while it is still being sent here */
+        const char *text;
+        n = (ssize_t)page_read(h, size, off, &text);
+        if (n > 0)
+            memcpy(data, text, (size_t)n);
+    }
     if (fd < 0 && h->kind == HANDLE_VIEW) {
         n = view_read(m, h, data, size, off);
         if (n == -EAGAIN)
